@@ -1,0 +1,149 @@
+"""Plug-ins by name: tasks, planners, regions, tools and judges share one kind of registry.
+
+An id resolves to a class or function given as a string ``"module:attribute"`` (imported on first use, so that
+registering costs nothing), as an object, or through a ``pyproject`` entry point of the group
+``imgedit_gym.<kind>s``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from imgedit_gym.core.errors import ImgEditError
+
+
+class Registry:
+    """A table from ids to factories of one kind of plug-in.
+
+    Args:
+        kind: Singular noun used in messages and for the entry-point group, such as ``"tool"``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, str | Callable[..., Any]] = {}
+        self._entry_points_read = False
+
+    def register(self, id: str, target: str | Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """Add a factory under an id; without ``target`` it is a decorator.
+
+        Args:
+            id: Name users write, such as ``"fill_flat"``.
+            target: A callable, or ``"module:attribute"`` imported on first use.
+
+        Returns:
+            The callable itself, or the decorator.
+
+        Raises:
+            ImgEditError: If the id is taken by another factory.
+        """
+
+        def add(factory: str | Callable[..., Any]) -> Any:
+            known = self._entries.get(id)
+            if known is not None and known != factory:
+                raise ImgEditError(f"{self.kind} id {id!r} is taken; expected an unused id")
+            self._entries[id] = factory
+            return factory
+
+        return add if target is None else add(target)
+
+    def ids(self) -> tuple[str, ...]:
+        """All registered ids, in order of registration."""
+        self._read_entry_points()
+        return tuple(self._entries)
+
+    def factory(self, id: str) -> Callable[..., Any]:
+        """The factory behind an id.
+
+        Raises:
+            ImgEditError: If no such id is registered; the message names the nearest ones.
+        """
+        self._read_entry_points()
+        if id not in self._entries:
+            near = difflib.get_close_matches(id, self._entries, n=3)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise ImgEditError(
+                f"unknown {self.kind} {id!r}{hint} (expected one of: {', '.join(sorted(self._entries))})"
+            )
+        target = self._entries[id]
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            target = getattr(importlib.import_module(module), attribute)
+            self._entries[id] = target
+        return target
+
+    def build(self, spec: Any, **context: Any) -> Any:
+        """Build a plug-in from what a user wrote.
+
+        Args:
+            spec: An id, a JSON-able mapping with the key ``"id"`` and keyword arguments, or a finished object
+                (anything else), which is returned as it is.
+            **context: Keyword arguments given to every factory, such as the image size.
+
+        Raises:
+            ImgEditError: If the id is unknown, or the arguments do not fit.
+        """
+        if isinstance(spec, str):
+            spec = {"id": spec}
+        if not isinstance(spec, Mapping):
+            return spec
+        arguments = dict(spec)
+        id = arguments.pop("id", None)
+        if not isinstance(id, str):
+            raise ImgEditError(f"a {self.kind} given as a mapping needs the key 'id'; found keys {sorted(spec)}")
+        factory = self.factory(id)
+        try:
+            return factory(**context, **arguments)
+        except TypeError as error:
+            if "argument" not in str(error):
+                raise
+            raise ImgEditError(f"{self.kind} {id!r} does not take these arguments: {error}") from error
+
+    def _read_entry_points(self) -> None:
+        if self._entry_points_read:
+            return
+        self._entry_points_read = True
+        for point in importlib.metadata.entry_points(group=f"imgedit_gym.{self.kind}s"):
+            self._entries.setdefault(point.name, point.value)
+
+
+TASKS = Registry("task")
+PLANNERS = Registry("planner")
+REGIONS = Registry("region")
+TOOLS = Registry("tool")
+JUDGES = Registry("judge")
+
+
+def register_builtins() -> None:
+    """Name everything that ships with the package; nothing is imported yet."""
+    TASKS.register("adverts", "imgedit_gym.tasks.adverts.source:Adverts")
+    for planner in ("oracle", "none", "rules", "agent"):
+        PLANNERS.register(planner, f"imgedit_gym.planners.{planner}:{planner.capitalize()}Planner")
+    REGIONS.register("cells", "imgedit_gym.regions.cells:CellRegions")
+    REGIONS.register("segments", "imgedit_gym.regions.segments:SegmentRegions")
+    JUDGES.register("checklist", "imgedit_gym.judges.checklist:ChecklistJudge")
+    for module, tools in _PIXEL_TOOLS.items():
+        for tool in tools:
+            name = "".join(part.capitalize() for part in tool.split("_"))
+            TOOLS.register(tool, f"imgedit_gym.tools.{module}:{name}")
+
+
+_PIXEL_TOOLS = {
+    "skip": ("skip",),
+    "erase": ("fill_flat", "fill_smooth", "fill_rows", "fill_clone"),
+    "paste": ("paste", "paste_over", "paste_blend"),
+    "recolor": ("hue_shift", "tint", "paint"),
+    "tone": ("exposure", "contrast", "saturation", "temperature"),
+    "detail": ("blur", "sharpen"),
+    "background": ("swap_background",),
+    "text": ("erase_text", "rewrite_fill", "rewrite_panel"),
+}
+
+PIXEL_TOOLS: tuple[str, ...] = tuple(tool for tools in _PIXEL_TOOLS.values() for tool in tools)
+"""Ids behind ``tools="pixel"``, in action order; tool 0 is ``skip``."""
+
+register_builtins()

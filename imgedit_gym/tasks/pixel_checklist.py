@@ -1,0 +1,247 @@
+"""The checklist that is checked in the pixels: requirements of a task batch, measured on any canvas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.art.stock import Stock, hues
+from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS, N_LABELS
+from imgedit_gym.core.tasks import TaskBatch
+from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
+from imgedit_gym.kernels.runtime import launch, struct_of
+from imgedit_gym.tasks import measure_kernels as kernels
+
+CELLS = GRID * GRID
+
+
+@dataclass
+class PixelMeasurement:
+    """What the checklist finds in N canvases; all tensors are fresh.
+
+    Attributes:
+        requirements: Value of each requirement, ``float32 [N, MAX_REQUIREMENTS]`` in [0, 1]; unused rows are 0.
+        preserved: Value of each label that must be preserved, ``float32 [N, N_LABELS]``; 1 for the others.
+        execution: Mean value of the requirements, those not due counting 0, ``float32 [N]``.
+        preservation: Weighted mean of ``preserved`` over what must be kept, ``float32 [N]``.
+        quality: Freedom from unexplained areas, ``float32 [N]``.
+        success: Every requirement at least 0.5, preservation at least 0.8, quality at least 0.5: ``bool [N]``.
+        finds: New things recognised, ``int32 [N, MAX_FINDS]``, indices into the stock; -1 none.
+    """
+
+    requirements: torch.Tensor
+    preserved: torch.Tensor
+    execution: torch.Tensor
+    preservation: torch.Tensor
+    quality: torch.Tensor
+    success: torch.Tensor
+    finds: torch.Tensor
+
+
+class PixelChecklist:
+    """Measures canvases of the tasks in one batch.
+
+    Args:
+        batch: The tasks; their rows may be rewritten as long as :meth:`refresh` is called for them.
+        stock: What new things are recognised against.
+        sets: Object sets that requirements name, ``int32 [sets, sprites]``.
+    """
+
+    version = "1"
+
+    def __init__(self, batch: TaskBatch, stock: Stock, sets: torch.Tensor) -> None:
+        self.batch = batch
+        self.stock = stock
+        n, device = len(batch), batch.device
+
+        def cells(*shape: int) -> torch.Tensor:
+            return torch.zeros(n, CELLS, *shape, device=device)
+
+        self._source, self._source_detail = cells(3), cells()
+        self._plate, self._plate_detail = cells(3), cells()
+        self._labels = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
+        self._purity, self._background = cells(), cells()
+        crops, coarse, aspects = sprite_templates(stock)
+        stock_cells, stock_detail = stock_plate_cells(stock)
+        self._known: Any = struct_of(
+            kernels.Known,
+            {
+                "images": batch.images,
+                "plates": batch.plates,
+                "segments": batch.segments,
+                "requirements": batch.requirements,
+                "slots": batch.slots,
+                "keep": batch.keep,
+                "light": batch.light,
+                "headline": batch.headline,
+                "headline_panel": batch.headline_panel,
+                "headline_box": batch.headline_box,
+                "source": self._source,
+                "source_detail": self._source_detail,
+                "plate": self._plate,
+                "plate_detail": self._plate_detail,
+                "labels": self._labels,
+                "purity": self._purity,
+                "background": self._background,
+                "stock_plates": stock.plates,
+                "stock_cells": stock_cells,
+                "stock_detail": stock_detail,
+                "colors": stock.colors,
+                "color_hues": hues(stock.colors),
+                "texts": stock.texts,
+                "crops": crops,
+                "coarse": coarse,
+                "aspects": aspects,
+                "sets": sets,
+            },
+            variants=VARIANTS,
+        )
+        self._found: dict[int, tuple[dict[str, torch.Tensor], Any, torch.Tensor, torch.Tensor]] = {}
+        self._all_rows = torch.arange(n, device=device)
+
+    def refresh(self, rows: torch.Tensor) -> None:
+        """Take in the pictures of tasks that were rewritten.
+
+        Args:
+            rows: ``int64 [n]``.
+        """
+        batch, dim = self.batch, (len(rows), GRID, GRID)
+        device = batch.device
+        launch(reduce_cells, dim, [batch.images, rows, _v3(self._source), self._source_detail], device)
+        launch(reduce_cells, dim, [batch.plates, rows, _v3(self._plate), self._plate_detail], device)
+        launch(
+            reduce_labels, dim, [batch.segments, rows, self._labels, self._purity, self._background], device
+        )
+
+    def measure(
+        self, canvas: torch.Tensor, due: torch.Tensor, rows: torch.Tensor | None = None
+    ) -> PixelMeasurement:
+        """Measure pictures; see :class:`imgedit_gym.core.tasks.Checklist`."""
+        n, device = len(canvas), canvas.device
+        rows = self._all_rows if rows is None else rows
+        tensors, found, crops, grounds = self._room(n)
+        known, size = self._known, canvas.shape[1]
+        order = torch.arange(n, device=device)
+        launch(reduce_cells, (n, GRID, GRID), [canvas, order, _v3(tensors["cells"]), tensors["detail"]], device)
+        launch(kernels.fit_picture, n, [known, rows, found], device)
+        launch(kernels.explain_cells, (n, CELLS), [known, rows, found], device)
+        launch(kernels.survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
+        launch(kernels.find_things, n, [known, rows, found], device)
+        launch(
+            kernels.name_things,
+            (n, kernels.MAX_FINDS),
+            [canvas, known, rows, found, _v3(crops), _v3(grounds)],
+            device,
+        )
+        launch(kernels.check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
+        launch(kernels.read_headlines, n, [canvas, known, rows, found], device)
+        launch(kernels.reach_verdicts, n, [known, rows, due, found, size], device)
+        return PixelMeasurement(
+            requirements=tensors["values"].clone(),
+            preserved=tensors["preserved"].clone(),
+            execution=tensors["execution"].clone(),
+            preservation=tensors["preservation"].clone(),
+            quality=tensors["quality"].clone(),
+            success=tensors["success"].bool(),
+            finds=tensors["sprite"].clone(),
+        )
+
+    def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, torch.Tensor, torch.Tensor]:
+        """Buffers for n canvases, kept for the next call of the same size."""
+        if n not in self._found:
+            if len(self._found) > 4:
+                self._found.clear()
+            device = self.batch.device
+
+            def real(*shape: int) -> torch.Tensor:
+                return torch.zeros(n, *shape, device=device)
+
+            def whole(*shape: int) -> torch.Tensor:
+                return torch.zeros(n, *shape, dtype=torch.int32, device=device)
+
+            finds, pixels = kernels.MAX_FINDS, kernels.CROP**2
+            tensors = {
+                "cells": real(CELLS, 3),
+                "detail": real(CELLS),
+                "flags": whole(CELLS),
+                "find_of": whole(CELLS),
+                "stack": whole(CELLS),
+                "plate": whole(),
+                "gain": real(3),
+                "offset": real(3),
+                "saturation": real(),
+                "ground_gain": real(3),
+                "ground_offset": real(3),
+                "ground_own": whole(),
+                "ground_mean": real(3),
+                "ground_match": real(),
+                "ground_spread": real(),
+                "ground_detail": real(2),
+                "tone_value": real(),
+                "boxes": whole(finds, 4),
+                "sprite": whole(finds),
+                "find_quality": real(finds),
+                "residual": real(finds, pixels),
+                "slot_source": real(MAX_OBJECTS),
+                "slot_clean": real(MAX_OBJECTS),
+                "slot_kept": real(MAX_OBJECTS),
+                "slot_color": whole(MAX_OBJECTS),
+                "slot_form": real(MAX_OBJECTS),
+                "headline_kept": real(),
+                "headline_new": real(),
+                "values": real(MAX_REQUIREMENTS),
+                "preserved": real(N_LABELS),
+                "execution": real(),
+                "preservation": real(),
+                "quality": real(),
+                "success": whole(),
+            }
+            found = struct_of(kernels.Found, tensors)
+            self._found[n] = (tensors, found, real(finds, pixels, 3), real(finds, pixels, 3))
+        return self._found[n]
+
+
+def _v3(tensor: torch.Tensor) -> Any:
+    import warp as wp
+
+    return wp.from_torch(tensor, dtype=wp.vec3)
+
+
+def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Small pictures that new things are compared with.
+
+    Returns:
+        Premultiplied red, green, blue in [0, 255] and alpha in [0, 1] of each sprite's tight box, as
+        ``float32 [n, CROP**2, 4]`` and ``[n, COARSE**2, 4]``, and the boxes' width over height, ``[n]``.
+    """
+    edge = stock.sprites.shape[1]
+    fine, coarse = [], []
+    aspects = torch.empty(len(stock.sprites), device=stock.device)
+    for index, box in enumerate((stock.sprite_boxes * edge).round().int().tolist()):
+        top, left, bottom, right = box
+        tight = stock.sprites[index, top:bottom, left:right].float().permute(2, 0, 1)[None]
+        crop = F.interpolate(tight, (kernels.CROP * 8,) * 2, mode="nearest")
+        crop = F.avg_pool2d(crop, 8)
+        crop[:, 3] /= 255.0
+        fine.append(crop)
+        coarse.append(F.avg_pool2d(crop, kernels.CROP // kernels.COARSE))
+        aspects[index] = (right - left) / (bottom - top)
+
+    def flat(crops: list[torch.Tensor]) -> torch.Tensor:
+        return torch.cat(crops).flatten(2).transpose(1, 2).contiguous()
+
+    return flat(fine), flat(coarse), aspects
+
+
+def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean colour ``float32 [plates, CELLS, 3]`` and detail ``[plates, CELLS]`` of the stock's backgrounds."""
+    n = len(stock.plates)
+    means = torch.zeros(n, CELLS, 3, device=stock.device)
+    detail = torch.zeros(n, CELLS, device=stock.device)
+    rows = torch.arange(n, device=stock.device)
+    launch(reduce_cells, (n, GRID, GRID), [stock.plates, rows, _v3(means), detail], stock.device)
+    return means, detail
