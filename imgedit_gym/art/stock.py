@@ -46,7 +46,7 @@ def hues(colors: torch.Tensor) -> torch.Tensor:
     return torch.remainder(sector, 6.0).contiguous()
 
 
-@dataclass
+@dataclass(eq=False)
 class Stock:
     """Pictures that tasks are composed of and tools paste from.
 

@@ -140,7 +140,7 @@ _PIXEL_TOOLS = {
     "tone": ("exposure", "contrast", "saturation", "temperature"),
     "detail": ("blur", "sharpen"),
     "background": ("swap_background",),
-    "text": ("erase_text", "rewrite_fill", "rewrite_panel"),
+    "text": ("erase_text", "rewrite_fill", "rewrite_clone", "rewrite_panel"),
 }
 
 PIXEL_TOOLS: tuple[str, ...] = tuple(tool for tools in _PIXEL_TOOLS.values() for tool in tools)

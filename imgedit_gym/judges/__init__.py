@@ -1,0 +1,1 @@
+"""Judges: from source, canvas and task to a verdict."""

@@ -1,15 +1,13 @@
 """Starting Warp quietly, and handing torch tensors to it without a copy."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import warp as wp
 
-wp.config.quiet = not os.environ.get("IMGEDIT_GYM_VERBOSE")
-wp.config.enable_backward = False
 wp.init()
+
 
 
 def launch(kernel: Any, dim: int | Sequence[int], inputs: Sequence[Any], device: torch.device) -> None:

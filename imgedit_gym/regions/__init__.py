@@ -1,0 +1,1 @@
+"""Regions: from a cell of the lattice to the mask a tool may edit."""

@@ -274,7 +274,7 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     saturation = float(1.0)
     recolored = int(0)
     if recolor >= 0 or found.plate[n] == -2:
-        recolored = 1
+        recolored = int(1)
     level_c = float(0.0)
     level_e = float(0.0)
     weight = float(0.0)
@@ -488,7 +488,7 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     if ve / total > 12.0:
         match = cov / wp.sqrt(wp.max(vc * ve, 1.0e-3))
     elif vc / total < 60.0:
-        match = 1.0
+        match = float(1.0)
     # a background that only a part of the picture shows is not there
     found.ground_match[n] = match * ramp(count / wp.max(visible, 1.0), 0.45, 0.7)
     found.ground_detail[n] = wp.vec2(dc / total, de / total)
@@ -502,7 +502,7 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     tone = _wanted(known, b, 7)
     slack = float(0.0)
     if tone == _SOFT or tone == _CRISP:
-        slack = 10.0
+        slack = float(10.0)
     c = found.cells[n, cell]
     share = known.background[b, cell]
     own_plate = known.plate[b, cell]
@@ -514,7 +514,7 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     if found.plate[n] >= 0:
         fine = known.stock_detail[found.plate[n], cell]
     if found.plate[n] == -2:
-        fine = 0.0
+        fine = float(0.0)
     strength = 0.333 * (found.gain[n][0] + found.gain[n][1] + found.gain[n][2])
     if found.ground_own[n] == 1 and found.plate[n] != -2:
         g = found.ground_gain[n]
@@ -792,7 +792,7 @@ def name_things(
                     worst = k
             gaps[worst] = gap
             shortlist[worst] = s
-            worst_kept = 0.0
+            worst_kept = float(0.0)
             for k in range(_SHORTLIST):
                 worst_kept = wp.max(worst_kept, gaps[k])
     best = int(-1)
@@ -1021,14 +1021,14 @@ def reach_verdicts(
         if kind == 1:
             gone = ramp(found.slot_source[n, slot], 0.4, 0.2)
             if gone < 1.0 and found.slot_source[n, slot] < 0.7 and _covered(known, found, n, b, slot, size):
-                gone = 1.0
+                gone = float(1.0)
             value = gone * ramp(found.slot_clean[n, slot], 0.72, 0.9)
             if arg >= 0:
                 for f in range(_FINDS):
                     sprite = found.sprite[n, f]
                     if sprite >= 0 and found.find_quality[n, f] > 0.5:
                         if known.sets[arg, sprite] > 0:
-                            value = 0.0
+                            value = float(0.0)
         if kind == 2:
             value = _presence(known, found, n, b, arg, count)
         if kind == 3:
@@ -1062,7 +1062,7 @@ def reach_verdicts(
         if kind == 8:
             have = _count_members(known, found, n, b, arg, 0.5)
             if have <= count and have >= slot:
-                value = 1.0
+                value = float(1.0)
         # what counts is decided by the plan; what is measured is reported for all
         found.values[n, r] = value
         if kind > 0:
@@ -1070,7 +1070,7 @@ def reach_verdicts(
             if known.requirements[b, r, 1] < due[n]:
                 earned += value
             if value < 0.5 or known.requirements[b, r, 1] >= due[n]:
-                all_pass = 0
+                all_pass = int(0)
     found.execution[n] = earned / wp.max(total, 1.0)
 
     # preservation

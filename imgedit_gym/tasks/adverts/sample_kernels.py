@@ -256,7 +256,7 @@ def sample_adverts(
                 background = goal
             for j in range(goals.n_objects):
                 if goals.rule_of[goal, j] >= 0:
-                    by_rule = 1
+                    by_rule = int(1)
     speaker = g0
     if g1 >= 0 and random_unit(key, 4) < 0.5:
         speaker = g1
@@ -265,11 +265,11 @@ def sample_adverts(
     reserve = wp.min(by_rule, wp.max(budget, 0))
     change_background = int(0)
     if background >= 0 and budget - reserve > 0 and random_unit(key, 5) < 0.6:
-        change_background = 1
+        change_background = int(1)
         budget -= 1
     change_headline = int(0)
     if budget - reserve > 0 and random_unit(key, 6) < 0.5:
-        change_headline = 1
+        change_headline = int(1)
         budget -= 1
     adds = int(0)
     for w in range(2 * _WANTS):
@@ -280,12 +280,6 @@ def sample_adverts(
             if goals.want[goal, w % _WANTS] >= 0 and budget - reserve > 0 and random_unit(key, 7 + w) < 0.5:
                 adds = adds | (1 << w)
                 budget -= 1
-    if by_rule == 0 and budget > 0 and background >= 0 and change_background == 0:
-        change_background = 1
-        budget -= 1
-    if by_rule == 0 and budget > 0 and change_headline == 0:
-        change_headline = 1
-        budget -= 1
 
     # objects that break a rule
     first = random_below(key, 11, _SLOTS)
@@ -296,8 +290,8 @@ def sample_adverts(
     room = wp.min(split.most, 8)
     if by_rule > 0:
         tries = int(0)
-        while broken < budget and broken < 6 and placed < room and tries < 12:
-            rule = random_below(key, 12 + tries, 2 * _RULES)
+        while broken < budget and broken < 6 and placed < room and tries < 80:
+            rule = random_below(key, 1000 + tries, 2 * _RULES)
             tries += 1
             goal = g0
             if rule >= _RULES:
@@ -330,6 +324,23 @@ def sample_adverts(
                     placed += 1
                     broken += 1
     n_breaking = placed
+
+    # what the objects left of the plan's length goes to clauses that were passed over
+    budget -= broken
+    if budget > 0 and background >= 0 and change_background == 0:
+        change_background = int(1)
+        budget -= 1
+    for w in range(2 * _WANTS):
+        goal = g0
+        if w >= _WANTS:
+            goal = g1
+        if goal >= 0:
+            if budget > 0 and goals.want[goal, w % _WANTS] >= 0 and (adds & (1 << w)) == 0:
+                adds = adds | (1 << w)
+                budget -= 1
+    if budget > 0 and change_headline == 0:
+        change_headline = int(1)
+        budget -= 1
 
     # wishes that are satisfied already
     for w in range(2 * _WANTS):
@@ -369,12 +380,12 @@ def sample_adverts(
             if mask != 0:
                 inside = int((mask >> kind) & 1)
                 if inside == change_background:
-                    valid = 0
+                    valid = int(0)
                     for extra in range(24):
                         again = random_below(key, base + 600 + extra, goals.n_backgrounds)
                         if valid == 0 and int((mask >> again) & 1) != change_background:
                             kind = again
-                            valid = 1
+                            valid = int(1)
             else:
                 kind = random_below(key, base, goals.n_patterns)
                 wish = goals.background_color[background]
@@ -399,7 +410,7 @@ def sample_adverts(
         if kind >= goals.n_patterns:
             mean = goals.plate_means[kind * goals.variants + variant]
         elif _nearest_color(goals, mean) != named or _nearest_color(goals, c1) != named:
-            valid = 0
+            valid = int(0)
         contrast = float(500.0)
         for i in range(placed):
             sprite = scene.sprite[b, _slot(first, i)]
@@ -464,14 +475,14 @@ def sample_adverts(
         n_adds += (adds >> w) & 1
     columns = int(3)
     if placed + n_adds > 9:
-        columns = 4
+        columns = int(4)
     upper = float(0.025)
     if top_line:
-        upper = 0.195
+        upper = float(0.195)
     pitch_y = 0.78 / 3.0
     pitch_x = 1.0 / float(columns)
     largest = wp.min(pitch_y, pitch_x) - 0.022
-    smallest = 0.72 * largest
+    smallest = 0.8 * largest
     taken = int(0)
     n_sites = 3 * columns
     for i in range(placed + n_adds):
@@ -593,7 +604,7 @@ def sample_adverts(
                 r += 1
                 added += 1
     if p == 0 and tone < 0:
-        change_headline = 1
+        change_headline = int(1)
     if change_headline == 1 and p < max_steps:
         if text >= start and text < start + count:
             text = random_below(key, 301, goals.n_neutral)

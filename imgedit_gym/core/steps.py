@@ -1,0 +1,41 @@
+"""A batch of plan steps: codes for kernels, words for models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from imgedit_gym.core.plan import PlanStep
+
+
+@dataclass
+class StepBatch:
+    """The current plan step of N environments.
+
+    Attributes:
+        codes: Verb, target and value, ``int32 [N, 3]``.
+        read: Gives the plan step of an index in words, free text included; called only where words are needed.
+    """
+
+    codes: torch.Tensor
+    read: Callable[[int], PlanStep]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def rows(self, index: torch.Tensor) -> StepBatch:
+        """The steps at these indices."""
+        chosen = index.tolist()
+        return StepBatch(self.codes[index], lambda i: self.read(chosen[i]))
+
+    @property
+    def values(self) -> torch.Tensor:
+        """Codes of the value slot, ``int64 [N]``."""
+        return self.codes[:, 2].long()
+
+    @property
+    def verbs(self) -> torch.Tensor:
+        """Codes of the verb slot, ``int64 [N]``."""
+        return self.codes[:, 0].long()

@@ -1,0 +1,65 @@
+"""What a region provider does."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from imgedit_gym.core.region import LATTICE, RegionBatch
+from imgedit_gym.core.tasks import TaskBatch
+
+
+class RegionProvider(Protocol):
+    """Turns region indices into masks. Built once per engine, for one task batch.
+
+    Attributes:
+        id: What users write.
+    """
+
+    id: str
+
+    def attach(self, batch: TaskBatch) -> None:
+        """Take the task batch whose regions will be asked for."""
+        ...
+
+    def refresh(self, rows: torch.Tensor) -> None:
+        """Take in tasks that were rewritten, ``int64 [n]``."""
+        ...
+
+    def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
+        """Masks of some environments' regions.
+
+        Args:
+            rows: Environments, ``int64 [n]``.
+            index: Region of each, ``int64 [n]`` in ``[0, N_REGIONS)``; 0 is the whole picture.
+        """
+        ...
+
+    def find(self, row: int, label: int, cell: int = -1) -> int:
+        """The region that best names a segment label of an environment's task; 0 if none does.
+
+        Args:
+            row: Environment.
+            label: Segment label; 255 for the whole picture.
+            cell: A cell to prefer where the label is the background.
+        """
+        ...
+
+
+def cell_boxes(size: int, device: torch.device) -> torch.Tensor:
+    """Boxes of all regions before segmentation, ``int32 [N_REGIONS, 4]``: the picture, then the cells by row."""
+    edges = [round(i * size / LATTICE) for i in range(LATTICE + 1)]
+    boxes = [(0, 0, size, size)]
+    boxes += [
+        (edges[y], edges[x], edges[y + 1], edges[x + 1]) for y in range(LATTICE) for x in range(LATTICE)
+    ]
+    return torch.tensor(boxes, dtype=torch.int32, device=device)
+
+
+def box_masks(boxes: torch.Tensor, size: int) -> torch.Tensor:
+    """Masks of boxes, ``bool [n, size, size]``."""
+    ticks = torch.arange(size, device=boxes.device)
+    inside_y = (ticks >= boxes[:, 0:1]) & (ticks < boxes[:, 2:3])
+    inside_x = (ticks >= boxes[:, 1:2]) & (ticks < boxes[:, 3:4])
+    return inside_y[:, :, None] & inside_x[:, None, :]

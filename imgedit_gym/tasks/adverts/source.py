@@ -1,0 +1,248 @@
+"""The advert world as a source of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from imgedit_gym.art.stock import Stock, load_stock
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, Kind, Requirement
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
+from imgedit_gym.core.plan import BACKGROUND, HEADLINE, Plan
+from imgedit_gym.core.rng import KEY_BITS
+from imgedit_gym.core.tasks import TaskBatch
+from imgedit_gym.kernels.runtime import launch, struct_of
+from imgedit_gym.tasks.adverts.goals import load_goals
+from imgedit_gym.tasks.adverts.render import Renderer
+from imgedit_gym.tasks.adverts.sample_kernels import TaskArrays, sample_adverts
+from imgedit_gym.tasks.adverts.scene import SceneBatch
+from imgedit_gym.tasks.adverts.splits import find_split
+from imgedit_gym.tasks.adverts.tables import GoalTables
+from imgedit_gym.tasks.adverts.vocabulary import checked_vocabulary
+from imgedit_gym.tasks.pixel_checklist import PixelChecklist
+from imgedit_gym.tasks.users import load_user_task
+
+
+class Adverts:
+    """Procedural adverts with exact answers.
+
+    Args:
+        image_size: Edge of the pictures in pixels, 64 to 512.
+        max_plan_steps: Longest plan, 1 to 8.
+        split: One of :data:`imgedit_gym.tasks.adverts.splits.SPLITS`.
+        device: Where tensors live.
+        font: Path of another colour-emoji font to draw the objects from; ``None`` for OpenMoji.
+        overlap: Share of objects that stand partly on another, in [0, 1]; ``None`` for the split's own.
+        objects: Fewest and most objects, 1 to 9; ``None`` for the split's own.
+        steps: Shortest and longest plan, 1 to 8; ``None`` for the split's own.
+
+    Raises:
+        ImgEditError: If an argument is out of its range, or the split needs a font and none is given.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        max_plan_steps: int,
+        split: str,
+        device: torch.device,
+        font: str | None = None,
+        overlap: float | None = None,
+        objects: tuple[int, int] | list[int] | None = None,
+        steps: tuple[int, int] | list[int] | None = None,
+    ) -> None:
+        chosen = find_split(split)
+        if chosen.own_font and font is None:
+            raise ImgEditError(
+                f"split {split!r} needs another colour-emoji font: tasks={{'id': 'adverts', 'font': PATH}}, "
+                "for example Debian's fonts-noto-color-emoji"
+            )
+        changes: dict[str, Any] = {}
+        if overlap is not None:
+            if not 0.0 <= overlap <= 1.0:
+                raise ImgEditError(f"overlap must be in [0, 1]; found {overlap!r}")
+            changes["overlap"] = float(overlap)
+        for name, span, most in (("objects", objects, 9), ("steps", steps, 8)):
+            if span is not None:
+                changes[name] = _span(name, span, most)
+        self.split = type(chosen)(**(chosen.__dict__ | changes))
+        self.id = "adverts"
+        self.stream = chosen.stream
+        self.max_plan_steps = max_plan_steps
+        self.book = load_goals()
+        self.stock: Stock = load_stock(image_size, device, self.book.headlines, self.book.badges, font)
+        self.vocabulary = checked_vocabulary(self.stock.catalogue, self.book)
+        self.tables = GoalTables(self.book, self.stock, self.vocabulary)
+        self.renderer = Renderer(self.stock)
+        self._split_arrays = self.tables.split(self.split)
+        self._scenes: dict[int, SceneBatch] = {}
+        self._checklists: dict[int, PixelChecklist] = {}
+
+    def allocate(self, n: int) -> TaskBatch:
+        """Room for n tasks; see :class:`imgedit_gym.tasks.base.TaskSource`."""
+        batch = TaskBatch.empty(n, self.stock.size, self.max_plan_steps, self.stock.device)
+        self._scenes[id(batch)] = SceneBatch.empty(n, self.stock.device)
+        self._checklists[id(batch)] = PixelChecklist(
+            batch, self.stock, self.tables.sets.tensor(self.stock.device)
+        )
+        return batch
+
+    def checklist(self, batch: TaskBatch) -> PixelChecklist:
+        """The checklist of a batch that :meth:`allocate` made."""
+        return self._checklists[id(batch)]
+
+    def scene(self, batch: TaskBatch) -> SceneBatch:
+        """The adverts of a batch as numbers, for drawing variations of them."""
+        return self._scenes[id(batch)]
+
+    def sample(self, batch: TaskBatch, rows: torch.Tensor, keys: torch.Tensor) -> None:
+        """Write adverts into rows of a batch; see :class:`imgedit_gym.tasks.base.TaskSource`."""
+        scene, stock = self.scene(batch), self.stock
+        for row in rows.tolist() if batch.texts else ():
+            batch.texts.pop(row, None)
+        names = (f for f in TaskArrays.vars)
+        task = struct_of(TaskArrays, {name: getattr(batch, name) for name in names})
+        used = torch.empty(len(rows), stock.n_objects, dtype=torch.uint8, device=stock.device)
+        height, width = stock.texts.shape[1:]
+        launch(
+            sample_adverts,
+            len(rows),
+            [
+                rows,
+                keys,
+                self._split_arrays,
+                self.tables.arrays,
+                stock.size,
+                height,
+                width,
+                self.max_plan_steps,
+                used,
+                scene.arrays(),
+                task,
+            ],
+            stock.device,
+        )
+        self.renderer.draw(scene, rows, batch.images, batch.plates, batch.segments)
+        self.checklist(batch).refresh(rows)
+
+    def load(self, batch: TaskBatch, row: int, options: Mapping[str, Any]) -> None:
+        """Write a user's own task into a row; see :func:`imgedit_gym.tasks.users.load_user_task`."""
+        load_user_task(batch, row, options, self.stock, self.vocabulary, self.tables.sets.named)
+        self.checklist(batch).refresh(torch.tensor([row], device=batch.device))
+
+    def key_of(self, task_id: str) -> int:
+        """The key of a task id such as ``adverts/test/2a4f…``."""
+        source, _, rest = task_id.partition("/")
+        split, _, digits = rest.partition("/")
+        try:
+            bits = int(digits, 16)
+        except ValueError:
+            bits = -1
+        if source != self.id or split != self.split.name or not 0 <= bits < 1 << KEY_BITS:
+            raise ImgEditError(
+                f"task_id: expected {self.id}/{self.split.name}/ and up to 12 hexadecimal digits; found {task_id!r}"
+            )
+        return (self.stream << KEY_BITS) | bits
+
+    def task_id(self, batch: TaskBatch, row: int) -> str:
+        """Name of a task, by which it is made again."""
+        if row in batch.texts:
+            return batch.texts[row].task_id
+        bits = int(batch.keys[row]) & ((1 << KEY_BITS) - 1)
+        return f"{self.id}/{self.split.name}/{bits:012x}"
+
+    def instruction(self, batch: TaskBatch, row: int) -> str:
+        """The request in words; two goals make two sentences."""
+        if row in batch.texts:
+            return batch.texts[row].instruction
+        goals, phrasings = batch.goals[row].tolist(), batch.phrasings[row].tolist()
+        parts = [
+            self.book.goals[goal].phrasings[phrasing]
+            for goal, phrasing in zip(goals, phrasings, strict=True)
+            if goal >= 0
+        ]
+        return " Also: ".join(parts)
+
+    def goal_names(self, batch: TaskBatch, row: int) -> tuple[str, ...]:
+        """Names of the goals behind the request; empty for a user's own task."""
+        return tuple(self.book.goals[goal].name for goal in batch.goals[row].tolist() if goal >= 0)
+
+    def oracle_plan(self, batch: TaskBatch, row: int) -> Plan:
+        """The plan that serves every requirement."""
+        if row in batch.texts:
+            return batch.texts[row].plan
+        length = int(batch.plan_length[row])
+        return tuple(self.vocabulary.decode(codes) for codes in batch.plan[row, :length].tolist())
+
+    def requirements(self, batch: TaskBatch, row: int) -> tuple[Requirement, ...]:
+        """The requirements in words, in the order of the checklist's rows."""
+        if row in batch.texts:
+            return batch.texts[row].requirements
+        return tuple(
+            Requirement(Kind(kind), self._sentence(batch, row, Kind(kind), slot, arg, count), step)
+            for kind, step, slot, arg, count in batch.requirements[row].tolist()
+            if kind
+        )
+
+    def label_name(self, batch: TaskBatch, row: int, label: int) -> str:
+        """What stands at a segment label."""
+        if label == 0:
+            return BACKGROUND
+        if label == LABEL_HEADLINE:
+            return HEADLINE
+        if not 1 <= label <= MAX_OBJECTS:
+            return ""
+        if row in batch.texts:
+            names = batch.texts[row].names
+            return names[label - 1] if label <= len(names) else ""
+        sprite = int(batch.slots[row, label - 1])
+        return self.stock.sprite_name(sprite) if sprite >= 0 else ""
+
+    def _sentence(self, batch: TaskBatch, row: int, kind: Kind, slot: int, arg: int, count: int) -> str:
+        name = self.label_name(batch, row, slot + 1)
+        match kind:
+            case Kind.ABSENT:
+                return f"no {name}"
+            case Kind.PRESENT:
+                return f"at least {count} of {self._set_name(batch, row, arg)}"
+            case Kind.COLOR:
+                return f"the {name} is {COLORS[arg]}"
+            case Kind.BACKGROUND:
+                return "background: " + " or ".join(k for i, k in enumerate(BACKGROUNDS) if arg >> i & 1)
+            case Kind.BACKGROUND_COLOR:
+                return f"the background is {COLORS[arg]}"
+            case Kind.HEADLINE:
+                return "headline: " + " or ".join(self.stock.headline(arg + i) for i in range(count))
+            case Kind.TONE:
+                return f"the picture is {TONES[arg]}"
+            case Kind.COUNT:
+                return f"at most {count} of {self._set_name(batch, row, arg)}"
+        return ""
+
+    def _set_name(self, batch: TaskBatch, row: int, index: int) -> str:
+        """A set in the words of the goal that asks for it."""
+        members = self.tables.sets.members[index]
+        for goal in batch.goals[row].tolist():
+            if goal >= 0:
+                clauses = self.book.goals[goal]
+                for rule in clauses.forbid:
+                    if rule.instead and tuple(sorted(rule.instead)) == members:
+                        return " or ".join(rule.instead_terms)
+                for clause in (*clauses.want, *clauses.limit):
+                    if tuple(sorted(clause.any)) == members:
+                        return " or ".join(clause.any_terms)
+        return self.tables.sets.names[index] or " or ".join(self.stock.sprite_name(i) for i in members)
+
+
+def _span(name: str, span: Any, most: int) -> tuple[int, int]:
+    if (
+        isinstance(span, (tuple, list))
+        and len(span) == 2
+        and all(isinstance(end, int) for end in span)
+        and 1 <= span[0] <= span[1] <= most
+    ):
+        return span[0], span[1]
+    raise ImgEditError(f"{name} must be two whole numbers, 1 <= fewest <= most <= {most}; found {span!r}")

@@ -1,0 +1,191 @@
+"""The goal book, the catalogue and the vocabulary as tensors that the sampling kernel reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.art.stock import PALE_CHROMA, SATURATED_CHROMA, Stock
+from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
+from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE
+from imgedit_gym.core.vocabulary import Vocabulary
+from imgedit_gym.kernels.runtime import struct_of
+from imgedit_gym.tasks.adverts.goals import Goal, GoalBook
+from imgedit_gym.tasks.adverts.sample_kernels import GoalArrays, SplitArrays
+from imgedit_gym.tasks.adverts.splits import Split
+
+FORBIDS, WANTS = 3, 2
+RULE_RECOLOR, RULE_LIMIT = 3, 4
+
+
+class ObjectSets:
+    """Object sets that requirements name by index: every object, every category, then those of the goals.
+
+    Args:
+        stock: Whose sprites the sets are over.
+    """
+
+    def __init__(self, stock: Stock) -> None:
+        catalogue = stock.catalogue
+        self._sprites = len(stock.sprites)
+        self.members: list[tuple[int, ...]] = [(index,) for index in range(len(catalogue.objects))]
+        self.names: list[str] = [item.name for item in catalogue.objects]
+        for category in catalogue.categories:
+            self.members.append(catalogue.members(category))
+            self.names.append(category)
+
+    def index(self, members: Iterable[int], name: str = "") -> int:
+        """Index of a set of objects; a new set is added."""
+        wanted = tuple(sorted(members))
+        if wanted not in self.members:
+            self.members.append(wanted)
+            self.names.append(name)
+        return self.members.index(wanted)
+
+    def named(self, name: str) -> int:
+        """Index of the set of an object's or category's name; -1 if there is none."""
+        return self.names.index(name) if name in self.names else -1
+
+    def tensor(self, device: torch.device) -> torch.Tensor:
+        """Membership, ``int32 [sets, sprites]``."""
+        table = torch.zeros(len(self.members), self._sprites, dtype=torch.int32)
+        for row, members in enumerate(self.members):
+            table[row, list(members)] = 1
+        return table.to(device)
+
+
+class GoalTables:
+    """Everything the sampling kernel reads, built once.
+
+    Args:
+        book: The goals.
+        stock: The art.
+        vocabulary: Codes for plan steps.
+
+    Attributes:
+        sets: The object sets that requirements name.
+        arrays: Argument of the sampling kernel.
+    """
+
+    def __init__(self, book: GoalBook, stock: Stock, vocabulary: Vocabulary) -> None:
+        self.book, self.stock = book, stock
+        self.sets = ObjectSets(stock)
+        self._suitable = self._recolorable()
+        starts, columns = len(book.neutral_headlines), []
+        for goal in book.goals:
+            columns.append(self._goal(goal, starts))
+            starts += len(goal.headlines)
+        tensors = {
+            name: torch.tensor([column[name] for column in columns], dtype=torch.int32).to(stock.device)
+            for name in columns[0]
+        }
+        tensors["sets"] = self.sets.tensor(stock.device)
+        tensors |= self._codes(vocabulary)
+        tensors |= {
+            "sprite_means": stock.sprite_means,
+            "plate_means": stock.plate_means,
+            "colors": stock.colors,
+            "lights": stock.lights,
+        }
+        self._tensors = tensors
+        self.arrays: Any = struct_of(
+            GoalArrays,
+            tensors,
+            n_objects=stock.n_objects,
+            n_badges=len(stock.badges),
+            n_patterns=len(PATTERNS),
+            n_backgrounds=len(BACKGROUNDS),
+            n_headlines=len(book.headlines),
+            n_neutral=len(book.neutral_headlines),
+            variants=VARIANTS,
+            code_picture=vocabulary.target_code(PICTURE),
+            code_background=vocabulary.target_code(BACKGROUND),
+            code_headline=vocabulary.target_code(HEADLINE),
+        )
+
+    def split(self, split: Split) -> Any:
+        """Argument of the sampling kernel for one split."""
+        rows = torch.tensor(split.goal_rows(self.book), dtype=torch.int32).to(self.stock.device)
+        return struct_of(
+            SplitArrays,
+            {"goals": rows},
+            shortest=split.steps[0],
+            longest=split.steps[1],
+            fewest=split.objects[0],
+            most=split.objects[1],
+            overlap=split.overlap,
+        )
+
+    def _recolorable(self) -> set[int]:
+        """Objects whose colour can be told: clearly saturated, or pale and not dark."""
+        chroma = self.stock.sprite_chroma.tolist()
+        light = (self.stock.sprite_means @ torch.tensor([0.299, 0.587, 0.114], device=self.stock.device)).tolist()
+        return {
+            index
+            for index in range(self.stock.n_objects)
+            if chroma[index] > SATURATED_CHROMA or (chroma[index] < PALE_CHROMA and light[index] > 90)
+        }
+
+    def _goal(self, goal: Goal, start: int) -> dict[str, Any]:
+        """One goal as integers."""
+        n = self.stock.n_objects
+        rule_of = [-1] * n
+        wanted = [0] * n
+        for j in goal.welcome:
+            wanted[j] = 1
+        for limit in goal.limit:
+            for j in limit.any:
+                rule_of[j] = RULE_LIMIT
+        recolor = -1
+        for clause in goal.recolor:
+            recolor = COLORS.index(clause.color)
+            for j in clause.any:
+                # one that has the colour already, or cannot show it, may not appear at all
+                rule_of[j] = RULE_RECOLOR if self._takes_color(j, recolor) else RULE_LIMIT + 100
+        for index, rule in enumerate(goal.forbid):
+            for j in rule.any:
+                rule_of[j] = index
+        forbid = [self.sets.index(rule.any) for rule in goal.forbid]
+        instead = [self.sets.index(rule.instead) if rule.instead else -1 for rule in goal.forbid]
+        want = [self.sets.index(clause.any) for clause in goal.want]
+        return {
+            "forbid": (forbid + [-1] * FORBIDS)[:FORBIDS],
+            "instead": (instead + [-1] * FORBIDS)[:FORBIDS],
+            "want": (want + [-1] * WANTS)[:WANTS],
+            "recolor": recolor,
+            "limit_set": self.sets.index(goal.limit[0].any) if goal.limit else -1,
+            "limit": goal.limit[0].at_most if goal.limit else 0,
+            "background": sum(1 << BACKGROUNDS.index(kind) for kind in goal.background),
+            "background_color": COLORS.index(goal.background_color) if goal.background_color else -1,
+            "headline": [start, len(goal.headlines)],
+            "tone": TONES.index(goal.tone) if goal.tone else -1,
+            "phrasings": len(goal.phrasings),
+            "rule_of": rule_of,
+            "wanted": wanted,
+        }
+
+    def _takes_color(self, sprite: int, color: int) -> bool:
+        if sprite not in self._suitable:
+            return False
+        if float(self.stock.sprite_chroma[sprite]) < PALE_CHROMA:
+            return True
+        from imgedit_gym.art.stock import hues
+
+        gap = abs(float(self.stock.sprite_hues[sprite]) - float(hues(self.stock.colors)[color]))
+        return min(gap, 6.0 - gap) > 0.9
+
+    def _codes(self, vocabulary: Vocabulary) -> dict[str, torch.Tensor]:
+        objects = [item.name for item in self.stock.catalogue.objects]
+        words = {
+            "object_code": objects,
+            "color_code": COLORS,
+            "background_code": BACKGROUNDS,
+            "headline_code": self.book.headlines,
+            "tone_code": TONES,
+        }
+        codes = {name: [vocabulary.value_code(word) for word in table] for name, table in words.items()}
+        codes["target_code"] = [vocabulary.target_code(word) for word in objects]
+        return {name: torch.tensor(row, dtype=torch.int32).to(self.stock.device) for name, row in codes.items()}

@@ -1,0 +1,92 @@
+"""What a source of tasks does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+from imgedit_gym.art.stock import Stock
+from imgedit_gym.core.checklist import Requirement
+from imgedit_gym.core.plan import Plan
+from imgedit_gym.core.tasks import Checklist, TaskBatch
+from imgedit_gym.core.vocabulary import Vocabulary
+
+
+class TaskSource(Protocol):
+    """Makes tasks, draws them and puts them into words.
+
+    A source is built by its registry with the keywords ``image_size``, ``max_plan_steps``, ``split`` and ``device``
+    beside a user's own.
+
+    Attributes:
+        id: Name and version, part of every task id.
+        stream: Number of the split, from which keys are made.
+        vocabulary: Codes of plan steps.
+        stock: Art that tools may paste from.
+    """
+
+    id: str
+    stream: int
+    vocabulary: Vocabulary
+    stock: Stock
+
+    def allocate(self, n: int) -> TaskBatch:
+        """Room for n tasks."""
+        ...
+
+    def checklist(self, batch: TaskBatch) -> Checklist:
+        """A checklist that measures canvases against a batch of this source."""
+        ...
+
+    def sample(self, batch: TaskBatch, rows: torch.Tensor, keys: torch.Tensor) -> None:
+        """Write the tasks of these keys into rows of a batch.
+
+        Args:
+            batch: A batch that :meth:`allocate` made.
+            rows: ``int64 [n]``.
+            keys: ``int64 [n]``, from :func:`imgedit_gym.core.rng.task_key`.
+        """
+        ...
+
+    def load(self, batch: TaskBatch, row: int, options: Mapping[str, Any]) -> None:
+        """Write a user's own task into a row.
+
+        Args:
+            batch: A batch that :meth:`allocate` made.
+            row: Which row.
+            options: Keys ``image``, ``instruction``, ``plan``, ``checklist``, ``objects``.
+
+        Raises:
+            ImgEditError: If an option is not what is expected.
+        """
+        ...
+
+    def key_of(self, task_id: str) -> int:
+        """The key of a task id.
+
+        Raises:
+            ImgEditError: If the id is not one of this source's.
+        """
+        ...
+
+    def task_id(self, batch: TaskBatch, row: int) -> str:
+        """Name of a task, by which it is made again."""
+        ...
+
+    def instruction(self, batch: TaskBatch, row: int) -> str:
+        """The request in words."""
+        ...
+
+    def oracle_plan(self, batch: TaskBatch, row: int) -> Plan:
+        """The plan that serves every requirement."""
+        ...
+
+    def requirements(self, batch: TaskBatch, row: int) -> tuple[Requirement, ...]:
+        """The requirements in words, in the order of the checklist's rows."""
+        ...
+
+    def label_name(self, batch: TaskBatch, row: int, label: int) -> str:
+        """What stands at a segment label: an object's name, ``background``, ``headline`` or ``""``."""
+        ...

@@ -1,0 +1,120 @@
+"""What a tool does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+import torch
+
+from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.art.stock import Stock
+from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
+from imgedit_gym.core.region import RegionBatch
+from imgedit_gym.core.steps import StepBatch
+from imgedit_gym.core.vocabulary import N_VALUES, Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """What the codes of the value slot stand for in the stock; -1 where they stand for nothing of the kind.
+
+    Attributes:
+        sprite: Object, or first object of a category, ``int64 [N_VALUES]``.
+        color: Index of ``COLORS``, ``int64 [N_VALUES]``.
+        plate: Plate of a background kind, ``int64 [N_VALUES]``.
+        tone: Index of ``TONES``, ``int64 [N_VALUES]``.
+        text: Row of a headline, ``int64 [N_VALUES]``.
+    """
+
+    sprite: torch.Tensor
+    color: torch.Tensor
+    plate: torch.Tensor
+    tone: torch.Tensor
+    text: torch.Tensor
+
+    @classmethod
+    def build(cls, stock: Stock, vocabulary: Vocabulary) -> Lookup:
+        """Look every word of the vocabulary up in the stock."""
+        catalogue = stock.catalogue
+        tables = {name: torch.full((N_VALUES,), -1, dtype=torch.int64) for name in cls.__annotations__}
+        for category in catalogue.categories:
+            tables["sprite"][vocabulary.value_code(category)] = catalogue.members(category)[0]
+        for index, item in enumerate(catalogue.objects):
+            tables["sprite"][vocabulary.value_code(item.name)] = index
+        for index, name in enumerate(COLORS):
+            tables["color"][vocabulary.value_code(name)] = index
+        for index, name in enumerate(BACKGROUNDS):
+            tables["plate"][vocabulary.value_code(name)] = index * VARIANTS
+        for index, name in enumerate(TONES):
+            tables["tone"][vocabulary.value_code(name)] = index
+        for row, text in enumerate(stock.headlines):
+            tables["text"][vocabulary.value_code(text)] = row
+        return cls(**{name: table.to(stock.device) for name, table in tables.items()})
+
+
+_LOOKUPS: WeakKeyDictionary[Stock, dict[int, Lookup]] = WeakKeyDictionary()
+
+
+def lookup(stock: Stock, vocabulary: Vocabulary) -> Lookup:
+    """The shared look-up of a stock and a vocabulary."""
+    held = _LOOKUPS.setdefault(stock, {})
+    if id(vocabulary) not in held:
+        held[id(vocabulary)] = Lookup.build(stock, vocabulary)
+    return held[id(vocabulary)]
+
+
+class Tool:
+    """Base of the tools; a contributor's tool needs the same attributes and methods, not this class.
+
+    Tools are built once per engine with the keywords ``stock`` and ``vocabulary`` beside a user's own.
+
+    Attributes:
+        id: What users write.
+        version: Raised when the tool's results change.
+        deterministic: Whether equal input gives equal output.
+        problems: Messages by problem code; code 0 means none.
+    """
+
+    id: ClassVar[str]
+    version: ClassVar[str] = "1"
+    deterministic: ClassVar[bool] = True
+    problems: tuple[str, ...] = ("",)
+
+    def __init__(self, stock: Stock, vocabulary: Vocabulary) -> None:
+        self.stock = stock
+        self.vocabulary = vocabulary
+        self.lookup = lookup(stock, vocabulary)
+
+    def accepts(self, steps: StepBatch) -> torch.Tensor:
+        """Whether the tool can do something with each plan step, ``bool [n]``; what action masks are made of."""
+        return torch.ones(len(steps), dtype=torch.bool, device=steps.codes.device)
+
+    def check(self, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Problem code of each edit, ``int64 [n]``, an index of :attr:`problems`; 0 where it can be made."""
+        return torch.where(self.accepts(steps), 0, 1)
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Edit a batch of pictures.
+
+        Args:
+            images: ``uint8 [n, S, S, 3]``; not to be changed.
+            regions: n regions; what lies outside is restored by the engine.
+            steps: n plan steps that lead the edit.
+
+        Returns:
+            ``uint8 [n, S, S, 3]``, fresh.
+        """
+        raise NotImplementedError
+
+
+def covers_all(regions: RegionBatch) -> torch.Tensor:
+    """Whether a region leaves almost nothing outside to work from, ``bool [n]``."""
+    height, width = regions.masks.shape[1:]
+    return regions.masks.flatten(1).sum(1) > 0.85 * height * width
+
+
+def is_empty(regions: RegionBatch) -> torch.Tensor:
+    """Whether a region has no pixel, ``bool [n]``."""
+    return regions.boxes[:, 2] <= regions.boxes[:, 0]

@@ -1,0 +1,109 @@
+"""Pasting objects from the stock."""
+
+from __future__ import annotations
+
+import torch
+
+from imgedit_gym.core.region import RegionBatch
+from imgedit_gym.core.steps import StepBatch
+from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
+from imgedit_gym.kernels.paste import paste_sprites
+from imgedit_gym.tools.base import Tool, is_empty
+
+FREE_EDGE = 0.19
+"""Edge, as a share of the picture, of an object pasted where no object gives its size."""
+
+LARGE = 0.3
+"""A region larger than this share of the picture does not give a pasted object its size."""
+
+
+def places(regions: RegionBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where an object goes: the middle of a small region, or of the named cell of a large one.
+
+    Returns:
+        Centre row, centre column and edge in pixels, ``float32 [n, 3]``, and whether the region gave the size,
+        ``bool [n]``.
+    """
+    size = regions.masks.shape[1]
+    small = regions.masks.flatten(1).sum(1) < LARGE * size * size
+    boxes = torch.where(small[:, None], regions.boxes, regions.cells).float()
+    middle = 0.5 * (boxes[:, :2] + boxes[:, 2:])
+    own = (boxes[:, 2:] - boxes[:, :2]).max(1).values
+    edge = torch.where(small, own, torch.full_like(own, FREE_EDGE * size))
+    edge = edge.clamp(6.0, 0.6 * size)
+    middle = torch.minimum(torch.maximum(middle, 0.5 * edge[:, None]), size - 0.5 * edge[:, None])
+    return torch.cat([middle, edge[:, None]], 1), small
+
+
+class Paste(Tool):
+    """Pastes the step's object as it is, over whatever is there: right on free ground in plain light."""
+
+    id = "paste"
+    problems = ("", "the plan step names no object of the stock to paste", "the region is empty")
+
+    def accepts(self, steps: StepBatch) -> torch.Tensor:
+        """Steps whose value is an object or a category."""
+        return self.lookup.sprite[steps.values] >= 0
+
+    def check(self, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Refuse steps without an object, and empty regions."""
+        return torch.where(~self.accepts(steps), 1, torch.where(is_empty(regions), 2, 0))
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Paste each step's object into its region."""
+        return self._paste(images, regions, steps, torch.ones(len(images), 3, device=images.device))
+
+    def _paste(
+        self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch, light: torch.Tensor
+    ) -> torch.Tensor:
+        where, _ = places(regions)
+        sprites = self.lookup.sprite[steps.values].to(torch.int32)
+        return paste_sprites(images, self.stock.sprites, sprites, where, light)
+
+
+class PasteOver(Paste):
+    """Clears an object's region by interpolation, then pastes: right for replacing on flat and graded grounds."""
+
+    id = "paste_over"
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Clear and paste."""
+        _, small = places(regions)
+        cleared = fill_from_borders(images, regions.masks & small[:, None, None])
+        return super().apply(cleared, regions, steps)
+
+
+class PasteBlend(Paste):
+    """Clears an object's region with a copied texture and pastes in the scene's light.
+
+    Right for replacing on textures and for any pasting at night or dusk. The light is read from the brightest parts
+    of the picture (the white-patch rule), so it is wrong where nothing in the picture is near white.
+    """
+
+    id = "paste_blend"
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Clear, then paste under the estimated light."""
+        _, small = places(regions)
+        masks = regions.masks & small[:, None, None]
+        cleared = torch.where(
+            small[:, None, None, None], fill_from_elsewhere(images, masks, regions.boxes), images
+        )
+        return self._paste(cleared, regions, steps, scene_light(images))
+
+
+def scene_light(images: torch.Tensor) -> torch.Tensor:
+    """Ambient light by the white-patch rule: the 97th percentile of each channel of a sampled picture.
+
+    Args:
+        images: ``uint8 [n, S, S, 3]``.
+
+    Returns:
+        ``float32 [n, 3]`` in [0.4, 1].
+    """
+    stride = max(1, images.shape[1] // 64)
+    samples = images[:, ::stride, ::stride].flatten(1, 2).float()
+    rank = int(0.97 * samples.shape[1])
+    return (samples.kthvalue(rank, dim=1).values / 243.0).clamp(0.4, 1.0)
+
+
