@@ -11,7 +11,7 @@ import torch
 from imgedit_gym.core.checklist import LABEL_PICTURE
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import Plan, PlanStep, parse_plan
-from imgedit_gym.core.region import N_REGIONS
+from imgedit_gym.core.region import N_REGIONS, RegionBatch
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS
 from imgedit_gym.core.rng import task_key
 from imgedit_gym.core.steps import StepBatch
@@ -272,7 +272,7 @@ class Engine:
                 return
             rows, regions, mine = rows[keep], regions.rows(keep), mine.rows(keep)
         edited = used.apply(canvas if len(rows) == self.num_envs else canvas[rows], regions, mine)
-        count = blend_into(canvas, rows, edited, regions.masks, regions.boxes)
+        count = _confine(used, canvas, rows, edited, regions)
         changed[rows] = count
         problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
 
@@ -339,7 +339,7 @@ class Engine:
             if tool and len(fine):
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
                 edited = used.apply(canvas[at], regions, mine)
-                blend_into(canvas, at, edited, regions.masks, regions.boxes)
+                _confine(used, canvas, at, edited, regions)
         return self.judge.judge(self.batch, self.checklist, canvas, self._due(after=1)[rows], rows)
 
     def current_codes(self) -> torch.Tensor:
@@ -435,6 +435,14 @@ class Engine:
         if doubles:
             raise ImgEditError(f"tools: each tool once; found {doubles} several times")
         return tools
+
+
+def _confine(
+    tool: Any, canvas: torch.Tensor, rows: torch.Tensor, edited: torch.Tensor, regions: RegionBatch
+) -> torch.Tensor:
+    """Write edits into canvases where the tool may; returns the pixels changed, ``int32 [n]``."""
+    allowed = regions.widened() if tool.reach == "box" else regions
+    return blend_into(canvas, rows, edited, allowed.masks, allowed.boxes)
 
 
 def oracle_regions(engine: Engine, row: int) -> list[int]:

@@ -57,6 +57,7 @@ class Stock:
         sprite_means: ``float32 [n, 3]``, mean colour of what is drawn.
         sprite_hues: ``float32 [n]``, dominant hue in [0, 6).
         sprite_chroma: ``float32 [n]``, mean chroma in [0, 255].
+        sprite_unity: ``float32 [n]`` in [0, 1], how far a sprite's colours share one hue.
         plates: ``uint8 [kinds * VARIANTS, size, size, 3]``, every background as the stock shows it.
         patterns: ``uint8 [patterns * VARIANTS, size, size]``, mixing share of the second palette colour.
         plate_means: ``float32 [kinds * VARIANTS, 3]``.
@@ -75,6 +76,7 @@ class Stock:
     sprite_means: torch.Tensor
     sprite_hues: torch.Tensor
     sprite_chroma: torch.Tensor
+    sprite_unity: torch.Tensor
     plates: torch.Tensor
     patterns: torch.Tensor
     plate_means: torch.Tensor
@@ -114,7 +116,8 @@ class Stock:
         return self.headlines[row] if row < len(self.headlines) else list(self._rows)[row]
 
 
-def _sprite_statistics(sprites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _sprite_statistics(sprites: np.ndarray) -> dict[str, np.ndarray]:
+    """The per-sprite attributes of :class:`Stock` by name."""
     rgb = sprites[..., :3].astype(np.float32)
     weight = sprites[..., 3].astype(np.float32) / 255.0
     total = weight.sum((1, 2)).clip(1e-3)
@@ -125,12 +128,20 @@ def _sprite_statistics(sprites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
         [rgb[..., 0] - 0.5 * (rgb[..., 1] + rgb[..., 2]), np.sqrt(3) / 2 * (rgb[..., 1] - rgb[..., 2])], -1
     )
     vector = (tilt * weight[..., None]).sum((1, 2))
-    hues = np.mod(np.arctan2(vector[:, 1], vector[:, 0]) / (np.pi / 3), 6.0).clip(0, 5.9999)
+    length = np.hypot(tilt[..., 0], tilt[..., 1])
+    unity = np.hypot(vector[:, 0], vector[:, 1]) / (length * weight).sum((1, 2)).clip(1e-3)
+    dominant = np.mod(np.arctan2(vector[:, 1], vector[:, 0]) / (np.pi / 3), 6.0).clip(0, 5.9999)
     boxes = np.empty((len(sprites), 4), np.float32)
     for index, alpha in enumerate(weight > 0.1):
         rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
         boxes[index] = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-    return boxes / sprites.shape[1], means, hues.astype(np.float32), chroma
+    return {
+        "sprite_boxes": boxes / sprites.shape[1],
+        "sprite_means": means.astype(np.float32),
+        "sprite_hues": dominant.astype(np.float32),
+        "sprite_chroma": chroma.astype(np.float32),
+        "sprite_unity": unity.astype(np.float32),
+    }
 
 
 def _premultiply(sprites: np.ndarray) -> np.ndarray:
@@ -161,7 +172,6 @@ def load_stock(
     catalogue = load_catalogue()
     edge = max(24, -(-int(0.34 * size) // 8) * 8)
     sprites = draw_sprites(tuple(item.emoji for item in catalogue.objects), badges, edge, font)
-    boxes, means, hues, chroma = _sprite_statistics(sprites)
     fields = np.stack([pattern(kind, v, size) for kind in PATTERNS for v in range(VARIANTS)])
     first, second = (np.asarray(color, np.float32) for color in STOCK_PALETTE)
     painted = first + (second - first) * fields[..., None]
@@ -183,10 +193,7 @@ def load_stock(
         headlines=headlines,
         badges=badges,
         sprites=put(_premultiply(sprites)),
-        sprite_boxes=put(boxes),
-        sprite_means=put(means.astype(np.float32)),
-        sprite_hues=put(hues),
-        sprite_chroma=put(chroma.astype(np.float32)),
+        **{name: put(array) for name, array in _sprite_statistics(sprites).items()},
         plates=put(plates),
         patterns=put(np.round(fields * 255).astype(np.uint8)),
         plate_means=put(plates.reshape(len(plates), -1, 3).mean(1).astype(np.float32)),

@@ -12,6 +12,18 @@ LATTICE = 8
 N_REGIONS = 1 + LATTICE * LATTICE
 
 
+LARGE = 0.3
+"""A region larger than this share of the picture does not give an object its place and size."""
+
+
+def box_masks(boxes: torch.Tensor, size: int) -> torch.Tensor:
+    """Masks of boxes (top, left, bottom, right in pixels), ``bool [n, size, size]``."""
+    ticks = torch.arange(size, device=boxes.device)
+    inside_y = (ticks >= boxes[:, 0:1]) & (ticks < boxes[:, 2:3])
+    inside_x = (ticks >= boxes[:, 1:2]) & (ticks < boxes[:, 3:4])
+    return inside_y[:, :, None] & inside_x[:, None, :]
+
+
 @dataclass
 class RegionBatch:
     """Masks of N regions.
@@ -29,6 +41,22 @@ class RegionBatch:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    def small(self) -> torch.Tensor:
+        """Whether a region is no larger than :data:`LARGE` of the picture, as an object is, ``bool [N]``."""
+        return self.masks.flatten(1).sum(1) < LARGE * self.masks.shape[1] * self.masks.shape[2]
+
+    def widened(self) -> RegionBatch:
+        """The regions with every small mask replaced by the square around its box, as pasting needs it."""
+        size = self.masks.shape[1]
+        side = (self.boxes[:, 2:] - self.boxes[:, :2]).max(1).values
+        corner = (self.boxes[:, :2] + self.boxes[:, 2:] - side[:, None]) // 2
+        corner = corner.clamp_min(0)
+        square = torch.cat([corner, (corner + side[:, None] + 1).clamp_max(size)], 1).to(torch.int32)
+        small = self.small()
+        boxes = torch.where(small[:, None], square, self.boxes)
+        masks = torch.where(small[:, None, None], box_masks(square, size), self.masks)
+        return RegionBatch(masks, boxes, self.cells)
 
     def rows(self, index: torch.Tensor) -> RegionBatch:
         """The regions at these indices."""

@@ -135,8 +135,8 @@ def register_builtins() -> None:
 _PIXEL_TOOLS = {
     "skip": ("skip",),
     "erase": ("fill_flat", "fill_smooth", "fill_rows", "fill_clone"),
-    "paste": ("paste", "paste_over", "paste_blend"),
-    "recolor": ("hue_shift", "tint", "paint"),
+    "paste": ("paste", "paste_over", "paste_clone", "paste_blend"),
+    "recolor": ("hue_shift", "tint", "paint", "color_shift"),
     "tone": ("exposure", "contrast", "saturation", "temperature"),
     "detail": ("blur", "sharpen"),
     "background": ("swap_background",),

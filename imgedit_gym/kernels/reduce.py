@@ -51,6 +51,8 @@ def reduce_cells(
 def reduce_labels(
     segments: wp.array3d(dtype=wp.uint8),
     rows: wp.array(dtype=wp.int64),
+    boxes: wp.array2d(dtype=wp.int32),
+    box_label: int,
     labels: wp.array2d(dtype=wp.uint8),
     purity: wp.array2d(dtype=wp.float32),
     background: wp.array2d(dtype=wp.float32),
@@ -60,6 +62,8 @@ def reduce_labels(
     Args:
         segments: ``[B, S, S]``, labels below 16.
         rows: Which pictures, ``[N]``.
+        boxes: A box of each picture in pixels, ``[B, 4]``; cells that touch it get ``box_label``.
+        box_label: That label.
         labels: ``[B, GRID * GRID]``.
         purity: ``[B, GRID * GRID]``, in [0, 1].
         background: ``[B, GRID * GRID]``, in [0, 1].
@@ -85,6 +89,10 @@ def reduce_labels(
         if count > best_count:
             best = label
             best_count = count
+    if y1 > boxes[b, 0] and y0 < boxes[b, 2] and x1 > boxes[b, 1] and x0 < boxes[b, 3] and best == 0 or best == box_label:
+        best = int(box_label)
+        best_count = (y1 - y0) * (x1 - x0)
+        plain = int(0)
     area = float((y1 - y0) * (x1 - x0))
     labels[b, gy * _GRID + gx] = wp.uint8(best)
     purity[b, gy * _GRID + gx] = float(best_count) / area

@@ -56,10 +56,3 @@ def cell_boxes(size: int, device: torch.device) -> torch.Tensor:
     ]
     return torch.tensor(boxes, dtype=torch.int32, device=device)
 
-
-def box_masks(boxes: torch.Tensor, size: int) -> torch.Tensor:
-    """Masks of boxes, ``bool [n, size, size]``."""
-    ticks = torch.arange(size, device=boxes.device)
-    inside_y = (ticks >= boxes[:, 0:1]) & (ticks < boxes[:, 2:3])
-    inside_x = (ticks >= boxes[:, 1:2]) & (ticks < boxes[:, 3:4])
-    return inside_y[:, :, None] & inside_x[:, None, :]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from imgedit_gym.core.checklist import LABEL_PICTURE
-from imgedit_gym.core.region import RegionBatch
+from imgedit_gym.core.region import RegionBatch, box_masks
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.regions.base import box_masks, cell_boxes
+from imgedit_gym.regions.base import cell_boxes
 from imgedit_gym.regions.segments import SegmentRegions
 
 

@@ -14,6 +14,7 @@ _OWNS = wp.constant(0.12)
 def survey_labels(
     segments: wp.array3d(dtype=wp.uint8),
     rows: wp.array(dtype=wp.int64),
+    headline: wp.array2d(dtype=wp.int32),
     counts: wp.array3d(dtype=wp.int32),
     owners: wp.array2d(dtype=wp.int32),
     boxes: wp.array3d(dtype=wp.int32),
@@ -26,6 +27,7 @@ def survey_labels(
     Args:
         segments: ``[B, S, S]``.
         rows: Which environments, ``[n]``.
+        headline: Box of each headline, ``[B, 4]``; what it encloses counts as headline.
         counts: Room for ``[n, LATTICE**2, 14]``.
         owners: ``[B, LATTICE**2]``, written.
         boxes: ``[B, 14, 4]``, written: top, left, bottom, right.
@@ -44,6 +46,9 @@ def survey_labels(
     for y in range(size):
         for x in range(size):
             label = wp.min(int(segments[b, y, x]), _LABELS - 1)
+            in_line = y >= headline[b, 0] and y < headline[b, 2] and x >= headline[b, 1] and x < headline[b, 3]
+            if label == 0 and in_line:
+                label = int(_LABELS - 1)
             cell = wp.min(y * _LATTICE / size, _LATTICE - 1) * _LATTICE + wp.min(x * _LATTICE / size, _LATTICE - 1)
             counts[n, cell, label] = counts[n, cell, label] + 1
             boxes[b, label, 0] = wp.min(boxes[b, label, 0], y)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_PICTURE, N_LABELS
-from imgedit_gym.core.region import LATTICE, RegionBatch
+from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, LABEL_PICTURE, N_LABELS
+from imgedit_gym.core.region import LATTICE, RegionBatch, box_masks
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.runtime import launch
 from imgedit_gym.regions.base import cell_boxes
@@ -32,7 +32,9 @@ class SegmentRegions:
         """Find the segments of rewritten tasks."""
         device = self._batch.device
         counts = torch.empty(len(rows), LATTICE * LATTICE, N_LABELS, dtype=torch.int32, device=device)
-        launch(survey_labels, len(rows), [self._batch.segments, rows, counts, self._owners, self._boxes], device)
+        batch = self._batch
+        inputs = [batch.segments, rows, batch.headline_box, counts, self._owners, self._boxes]
+        launch(survey_labels, len(rows), inputs, device)
 
     def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
         """Masks of segments; see :class:`imgedit_gym.regions.base.RegionProvider`."""
@@ -40,8 +42,11 @@ class SegmentRegions:
         whole = index == 0
         labels = self._owners[rows, (index - 1).clamp_min(0)].long()
         masks = self._batch.segments[rows] == labels[:, None, None].to(torch.uint8)
-        masks |= whole[:, None, None]
-        boxes = torch.where(whole[:, None], cells, self._boxes[rows, labels])
+        # the whole picture, and the headline's whole box: its segment is the letters alone where it has no panel
+        text = labels == LABEL_HEADLINE
+        boxes = torch.where(text[:, None], self._batch.headline_box[rows], self._boxes[rows, labels])
+        boxes = torch.where(whole[:, None], cells, boxes)
+        masks = torch.where((whole | text)[:, None, None], box_masks(boxes, self._batch.size), masks)
         return RegionBatch(masks, boxes, cells)
 
     def find(self, row: int, label: int, cell: int = -1) -> int:

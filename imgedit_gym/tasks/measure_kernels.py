@@ -12,15 +12,19 @@ from imgedit_gym.kernels.reduce import GRID
 
 CROP = 12
 COARSE = 4
-MAX_FINDS = 10
+FREE_FINDS = 10
+"""Connected new areas looked at; behind them stands one candidate for each object slot that changed."""
+MAX_FINDS = FREE_FINDS + 12
 SHORTLIST = 6
 
 _GRID = wp.constant(GRID)
 _CELLS = wp.constant(GRID * GRID)
 _CROP = wp.constant(CROP)
 _COARSE = wp.constant(COARSE)
+_FREE = wp.constant(FREE_FINDS)
 _FINDS = wp.constant(MAX_FINDS)
 _SHORTLIST = wp.constant(SHORTLIST)
+_CLEAR = wp.constant(17.0)
 _SLOTS = wp.constant(12)
 _HEADLINE = wp.constant(13)
 _ROWS = wp.constant(18)
@@ -65,9 +69,11 @@ class Known:
     labels: wp.array2d(dtype=wp.uint8)
     purity: wp.array2d(dtype=wp.float32)
     background: wp.array2d(dtype=wp.float32)
+    busyness: wp.array2d(dtype=wp.float32)
     stock_plates: wp.array4d(dtype=wp.uint8)
     stock_cells: wp.array2d(dtype=wp.vec3)
     stock_detail: wp.array2d(dtype=wp.float32)
+    stock_busyness: wp.array2d(dtype=wp.float32)
     variants: int
     colors: wp.array(dtype=wp.vec3)
     color_hues: wp.array(dtype=wp.float32)
@@ -495,6 +501,37 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
 
 
 @wp.kernel
+def rate_busyness(
+    means: wp.array2d(dtype=wp.vec3), rows: wp.array(dtype=wp.int64), busyness: wp.array2d(dtype=wp.float32)
+):
+    """How much a plate varies around each cell beyond its texture, as a slack in levels of 255, at most 20.
+
+    Textures are averaged away first: what is left is where one thing behind the objects ends and another begins.
+    """
+    n, cell = wp.tid()
+    b = int(rows[n])
+    y = cell / _GRID
+    x = cell % _GRID
+    total = wp.vec3(0.0, 0.0, 0.0)
+    squares = wp.vec3(0.0, 0.0, 0.0)
+    for i in range(25):
+        yy = y + 2 * (i / 5 - 2)
+        xx = x + 2 * (i % 5 - 2)
+        local = wp.vec3(0.0, 0.0, 0.0)
+        for j in range(16):
+            at_y = wp.clamp(yy + j / 4 - 1, 0, _GRID - 1)
+            at_x = wp.clamp(xx + j % 4 - 1, 0, _GRID - 1)
+            local += means[b, at_y * _GRID + at_x]
+        local = local / 16.0
+        total += local
+        squares += wp.cw_mul(local, local)
+    total = total / 25.0
+    spread = squares / 25.0 - wp.cw_mul(total, total)
+    mean = (wp.max(spread[0], 0.0) + wp.max(spread[1], 0.0) + wp.max(spread[2], 0.0)) / 3.0
+    busyness[b, cell] = wp.min(0.7 * wp.sqrt(mean), 20.0)
+
+
+@wp.kernel
 def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """Flag each cell as background, as source, and as one where the two can be told apart."""
     n, cell = wp.tid()
@@ -521,12 +558,32 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         strength = 0.299 * wp.abs(g[0]) + 0.587 * wp.abs(g[1]) + 0.114 * wp.abs(g[2])
     fine = fine * strength
     detail_gap = wp.abs(found.detail[n, cell] - fine)
+    # behind an object, a busy background need only be guessed as well as its surroundings vary
+    guess = float(0.0)
+    if known.labels[b, cell] > wp.uint8(0):
+        guess = known.busyness[b, cell]
+        if found.plate[n] >= 0:
+            guess = known.stock_busyness[found.plate[n], cell]
+        if found.plate[n] == -2:
+            guess = float(0.0)
     flags = int(0)
-    if distance(c, ground) < 13.0 + slack and detail_gap < 7.0 + 0.6 * fine + slack:
+    if distance(c, ground) < 13.0 + slack + guess and detail_gap < 7.0 + 0.6 * fine + slack + 0.5 * guess:
         flags = flags | _AS_BACKGROUND
+    elif guess > 2.0:
+        # or it continues what is seen beside it
+        y = cell / _GRID
+        x = cell % _GRID
+        for i in range(49):
+            yy = wp.clamp(y + i / 7 - 3, 0, _GRID - 1)
+            xx = wp.clamp(x + i % 7 - 3, 0, _GRID - 1)
+            other = yy * _GRID + xx
+            if _is_ground(known, b, other):
+                if distance(c, found.cells[n, other]) < 10.0 + slack:
+                    if wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack:
+                        flags = flags | _AS_BACKGROUND
     if distance(c, source) < 13.0 + slack:
         flags = flags | _AS_SOURCE
-    if distance(source, ground) > 20.0:
+    if distance(source, ground) > 20.0 + guess:
         flags = flags | _TELLING
     found.flags[n, cell] = flags
     found.find_of[n, cell] = -1
@@ -563,6 +620,8 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     vc = float(0.0)
     ve = float(0.0)
     color = wp.vec3(0.0, 0.0, 0.0)
+    chroma_gap = float(0.0)
+    chroma_all = float(0.0)
     for cell in range(_CELLS):
         if known.labels[b, cell] == label and known.purity[b, cell] > 0.6:
             lc = luma(found.cells[n, cell]) - mean_c
@@ -571,11 +630,16 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             vc += lc * lc
             ve += le * le
             plain = _untoned(found, n, found.cells[n, cell])
+            chroma_gap += wp.abs(chroma(plain) - chroma(known.source[b, cell]))
+            chroma_all += chroma(known.source[b, cell])
             color += chroma(plain) * wp.cw_div(plain, known.light[b])
     form = float(0.0)
     if cells > 0.0:
         form = ramp(cov / wp.sqrt(wp.max(vc * ve, 1.0e-3)), 0.3, 0.55)
         form = form * ramp(wp.sqrt(vc / wp.max(ve, 1.0)), 0.25, 0.45)
+        # a saturated object keeps, part by part, how saturated it is
+        if chroma_all / total > 55.0:
+            form = form * ramp(chroma_gap / chroma_all, 0.65, 0.45)
     found.slot_source[n, slot] = still / wp.max(telling, 1.0)
     if telling < 1.0:
         found.slot_source[n, slot] = 0.0
@@ -623,7 +687,7 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         found.find_quality[n, f] = 0.0
     count = int(0)
     for start in range(_CELLS):
-        if found.find_of[n, start] != -1 or count >= _FINDS:
+        if found.find_of[n, start] != -1 or count >= _FREE:
             continue
         if not _is_new(known, found, n, b, start):
             continue
@@ -670,6 +734,34 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             for cell in range(_CELLS):
                 if found.find_of[n, cell] == count:
                     found.find_of[n, cell] = -2
+    # things that touch make one area; the places of changed objects are looked at by themselves too
+    for slot in range(_SLOTS):
+        if known.slots[b, slot] == -1 or found.slot_source[n, slot] >= 0.6:
+            continue
+        y0 = int(_GRID)
+        x0 = int(_GRID)
+        y1 = int(0)
+        x1 = int(0)
+        fresh = int(0)
+        for cell in range(_CELLS):
+            if int(known.labels[b, cell]) == slot + 1:
+                y0 = wp.min(y0, cell / _GRID)
+                x0 = wp.min(x0, cell % _GRID)
+                y1 = wp.max(y1, cell / _GRID + 1)
+                x1 = wp.max(x1, cell % _GRID + 1)
+        if y1 == 0:
+            continue
+        side = wp.max(y1 - y0, x1 - x0)
+        y0 = wp.max((y0 + y1 - side) / 2, 0)
+        x0 = wp.max((x0 + x1 - side) / 2, 0)
+        y1 = wp.min(y0 + side + 1, _GRID)
+        x1 = wp.min(x0 + side + 1, _GRID)
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                if found.find_of[n, y * _GRID + x] != -1:
+                    fresh += 1
+        if fresh >= 8:
+            found.boxes[n, _FREE + slot] = wp.vec4i(y0, x0, y1, x1)
 
 
 @wp.func
@@ -710,6 +802,45 @@ def _crop_color(
     return total / float((y1 - y0) * (x1 - x0))
 
 
+@wp.func
+def _match_gap(
+    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, sprite: int, box: wp.vec4,
+    grey: bool, write: bool, f: int,
+) -> float:
+    """Mean distance between what a box shows and a sprite fitted to it, on a CROP x CROP lattice."""
+    size = canvas.shape[1]
+    height = box[2] - box[0]
+    width = box[3] - box[1]
+    light = known.light[b]
+    total = float(0.0)
+    shown = wp.vec3(0.0, 0.0, 0.0)
+    meant = wp.vec3(0.0, 0.0, 0.0)
+    solid = float(0.0)
+    for i in range(_CROP * _CROP):
+        v = box[0] + height * (float(i / _CROP) + 0.5) / float(_CROP)
+        u = box[1] + width * (float(i % _CROP) + 0.5) / float(_CROP)
+        color = _crop_color(canvas, n, v, u, 0.5 * height / float(_CROP), 0.5 * width / float(_CROP))
+        color = _untoned(found, n, color)
+        y = wp.clamp(int(v), 0, size - 1)
+        x = wp.clamp(int(u), 0, size - 1)
+        ground = _untoned(found, n, _ground_color(found, n, _plate_pixel(known, found, n, b, y, x)))
+        guess = _template(known, known.crops, sprite, i, light, ground)
+        if grey:
+            color = wp.vec3(luma(color), luma(color), luma(color))
+            guess = wp.vec3(luma(guess), luma(guess), luma(guess))
+        gap = distance(color, guess)
+        total += gap
+        weight = known.crops[sprite, i][3]
+        shown += weight * color
+        meant += weight * guess
+        solid += weight
+        if write:
+            found.residual[n, f, i] = gap
+    shape = wp.abs(wp.log(width / height / known.aspects[sprite]))
+    tint = distance(shown, meant) / wp.max(solid, 1.0)
+    return total / float(_CROP * _CROP) + 0.6 * wp.max(tint - 4.0, 0.0) + 14.0 * wp.max(shape - 0.08, 0.0)
+
+
 @wp.kernel
 def name_things(
     canvas: wp.array4d(dtype=wp.uint8),
@@ -719,18 +850,21 @@ def name_things(
     crops: wp.array3d(dtype=wp.vec3),
     grounds: wp.array3d(dtype=wp.vec3),
 ):
-    """Recognise each new thing against the stock: tight box, small crop, nearest sprite."""
+    """Recognise each new thing against the stock: tight box, small crop, nearest sprites, then a closer fit."""
     n, f = wp.tid()
     b = int(rows[n])
-    box = found.boxes[n, f]
-    if box[2] == 0:
+    cells = found.boxes[n, f]
+    if cells[2] == 0:
         return
     size = canvas.shape[1]
     stride = wp.max(1, size / 128)
-    top = wp.max(box[0] * size / _GRID - 2, 0)
-    left = wp.max(box[1] * size / _GRID - 2, 0)
-    bottom = wp.min(box[2] * size / _GRID + 2, size)
-    right = wp.min(box[3] * size / _GRID + 2, size)
+    margin = int(2)
+    if f >= _FREE:
+        margin = int(0)
+    top = wp.max(cells[0] * size / _GRID - margin, 0)
+    left = wp.max(cells[1] * size / _GRID - margin, 0)
+    bottom = wp.min(cells[2] * size / _GRID + margin, size)
+    right = wp.min(cells[3] * size / _GRID + margin, size)
     y0 = int(size)
     x0 = int(size)
     y1 = int(0)
@@ -740,26 +874,28 @@ def name_things(
             y = top + i * stride
             x = left + j * stride
             of = found.find_of[n, (y * _GRID / size) * _GRID + x * _GRID / size]
-            if of == f or of < 0:
+            if f >= _FREE or of == f or of < 0:
                 if _is_new_pixel(canvas, known, found, n, b, y, x):
                     y0 = wp.min(y0, y)
                     x0 = wp.min(x0, x)
                     y1 = wp.max(y1, y + stride)
                     x1 = wp.max(x1, x + stride)
     if y1 - y0 < 4 or x1 - x0 < 4:
+        found.boxes[n, f] = wp.vec4i(0, 0, 0, 0)
         return
-    found.boxes[n, f] = wp.vec4i(y0, x0, y1, x1)
+    box = wp.vec4(float(y0), float(x0), float(y1), float(x1))
     height = float(y1 - y0)
     width = float(x1 - x0)
     grey = found.saturation[n] < 0.35
-    for i in range(_CROP * _CROP):
-        y = float(y0) + height * (float(i / _CROP) + 0.5) / float(_CROP)
-        x = float(x0) + width * (float(i % _CROP) + 0.5) / float(_CROP)
-        color = _untoned(found, n, _crop_color(canvas, n, y, x, 0.5 * height / float(_CROP), 0.5 * width / float(_CROP)))
-        ground = _ground_color(
-            found, n, _plate_pixel(known, found, n, b, wp.min(int(y), size - 1), wp.min(int(x), size - 1))
-        )
-        ground = _untoned(found, n, ground)
+    for i in range(_COARSE * _COARSE):
+        v = box[0] + height * (float(i / _COARSE) + 0.5) / float(_COARSE)
+        u = box[1] + width * (float(i % _COARSE) + 0.5) / float(_COARSE)
+        reach_y = 0.5 * height / float(_COARSE)
+        reach_x = 0.5 * width / float(_COARSE)
+        color = _untoned(found, n, _crop_color(canvas, n, v, u, reach_y, reach_x))
+        y = wp.clamp(int(v), 0, size - 1)
+        x = wp.clamp(int(u), 0, size - 1)
+        ground = _untoned(found, n, _ground_color(found, n, _plate_pixel(known, found, n, b, y, x)))
         if grey:
             color = wp.vec3(luma(color), luma(color), luma(color))
             ground = wp.vec3(luma(ground), luma(ground), luma(ground))
@@ -767,27 +903,21 @@ def name_things(
         grounds[n, f, i] = ground
     light = known.light[b]
     n_sprites = known.crops.shape[0]
-    block = _CROP / _COARSE
     worst_kept = float(1.0e9)
     shortlist = wp.vector(-1, -1, -1, -1, -1, -1, dtype=wp.int32)
     gaps = wp.vector(1.0e9, 1.0e9, 1.0e9, 1.0e9, 1.0e9, 1.0e9, dtype=wp.float32)
     for s in range(n_sprites):
-        gap = 14.0 * wp.abs(wp.log(width / height / known.aspects[s]))
+        gap = 10.0 * wp.abs(wp.log(width / height / known.aspects[s]))
         for i in range(_COARSE * _COARSE):
-            mean = wp.vec3(0.0, 0.0, 0.0)
-            ground = wp.vec3(0.0, 0.0, 0.0)
-            for q in range(block * block):
-                at = ((i / _COARSE) * block + q / block) * _CROP + (i % _COARSE) * block + q % block
-                mean += crops[n, f, at]
-                ground += grounds[n, f, at]
-            scale = 1.0 / float(block * block)
-            guess = _template(known, known.coarse, s, i, light, scale * ground)
+            guess = _template(known, known.coarse, s, i, light, grounds[n, f, i])
             if grey:
                 guess = wp.vec3(luma(guess), luma(guess), luma(guess))
-            gap += distance(scale * mean, guess) / float(_COARSE * _COARSE)
+            gap += distance(crops[n, f, i], guess) / float(_COARSE * _COARSE)
+            if gap > worst_kept:
+                break
         if gap < worst_kept:
             worst = int(0)
-            for k in range(_SHORTLIST):
+            for k in range(1, _SHORTLIST):
                 if gaps[k] > gaps[worst]:
                     worst = k
             gaps[worst] = gap
@@ -798,25 +928,72 @@ def name_things(
     best = int(-1)
     best_gap = float(1.0e9)
     for k in range(_SHORTLIST):
-        s = shortlist[k]
-        if s >= 0:
-            gap = 14.0 * wp.abs(wp.log(width / height / known.aspects[s]))
-            for i in range(_CROP * _CROP):
-                guess = _template(known, known.crops, s, i, light, grounds[n, f, i])
-                if grey:
-                    guess = wp.vec3(luma(guess), luma(guess), luma(guess))
-                gap += distance(crops[n, f, i], guess) / float(_CROP * _CROP)
-            if gap < best_gap:
-                best_gap = gap
-                best = s
-    found.sprite[n, f] = best
-    found.find_quality[n, f] = ramp(best_gap, 40.0, 26.0)
-    if best >= 0:
-        for i in range(_CROP * _CROP):
-            guess = _template(known, known.crops, best, i, light, grounds[n, f, i])
-            if grey:
-                guess = wp.vec3(luma(guess), luma(guess), luma(guess))
-            found.residual[n, f, i] = distance(crops[n, f, i], guess)
+        gaps[k] = 1.0e9
+        if shortlist[k] >= 0:
+            gaps[k] = _match_gap(canvas, known, found, n, b, shortlist[k], box, grey, False, f)
+            if gaps[k] < best_gap:
+                best_gap = gaps[k]
+                best = shortlist[k]
+    # smears and shadows around a thing widen its box: let the sides of the box settle for the likeliest sprites
+    best_box = box
+    if best_gap > _CLEAR:
+        for turn in range(3):
+            at = int(0)
+            for k in range(1, _SHORTLIST):
+                if gaps[k] < gaps[at]:
+                    at = k
+            s = shortlist[at]
+            if s >= 0 and gaps[at] < 1.0e8:
+                mine = box
+                gap = gaps[at]
+                reach = 0.12 * wp.max(height, width)
+                for round in range(3):
+                    for side in range(4):
+                        for way in range(2):
+                            moved = mine
+                            moved[side] = moved[side] + reach * (float(way) * 2.0 - 1.0)
+                            if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
+                                other = _match_gap(canvas, known, found, n, b, s, moved, grey, False, f)
+                                if other < gap - 0.2:
+                                    gap = other
+                                    mine = moved
+                    reach = 0.5 * reach
+                if gap < best_gap:
+                    best_gap = gap
+                    best = s
+                    best_box = mine
+            gaps[at] = 1.0e9
+    quality = ramp(best_gap, 40.0, 26.0)
+    found.find_quality[n, f] = quality
+    if best >= 0 and quality > 0.0:
+        found.sprite[n, f] = best
+        _match_gap(canvas, known, found, n, b, best, best_box, grey, True, f)
+        found.boxes[n, f] = wp.vec4i(
+            int(wp.round(best_box[0])), int(wp.round(best_box[1])), int(wp.round(best_box[2])), int(wp.round(best_box[3]))
+        )
+
+
+@wp.kernel
+def settle_things(found: Found):
+    """Where two finds overlap they are one thing, named by the better match."""
+    n = wp.tid()
+    for f in range(_FINDS):
+        for g in range(_FINDS):
+            if g == f or found.sprite[n, f] < 0 or found.sprite[n, g] < 0:
+                continue
+            a = found.boxes[n, f]
+            c = found.boxes[n, g]
+            high = wp.min(a[2], c[2]) - wp.max(a[0], c[0])
+            wide = wp.min(a[3], c[3]) - wp.max(a[1], c[1])
+            if high > 0 and wide > 0:
+                smaller = wp.min((a[2] - a[0]) * (a[3] - a[1]), (c[2] - c[0]) * (c[3] - c[1]))
+                if 2 * high * wide > smaller:
+                    if found.find_quality[n, g] > found.find_quality[n, f]:
+                        found.sprite[n, f] = -1
+                        found.find_quality[n, f] = 0.0
+                    else:
+                        found.sprite[n, g] = -1
+                        found.find_quality[n, g] = 0.0
 
 
 @wp.func
@@ -1048,12 +1225,12 @@ def reach_verdicts(
                 if apart < nearest:
                     nearest = apart
                     named = c
-            # tone and light set aside, the colour may also be the one the plate had under the picture's tone
             if named == arg:
                 detail = found.ground_detail[n]
+                # a texture must still be there; a smooth ground may be kept or painted over
                 value = ramp(detail[0], 0.25 * detail[1] - 2.0, 0.45 * detail[1] - 2.0)
                 value = value * ramp(found.ground_match[n], 0.4, 0.7)
-                if known.plate_detail.shape[0] > 0 and detail[1] < 4.0:
+                if detail[1] < 3.5:
                     value = ramp(detail[0], 10.0, 6.0)
         if kind == 6:
             value = found.headline_new[n]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import Stock, hues
-from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS, N_LABELS
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
 from imgedit_gym.kernels.runtime import launch, struct_of
@@ -64,9 +64,9 @@ class PixelChecklist:
         self._source, self._source_detail = cells(3), cells()
         self._plate, self._plate_detail = cells(3), cells()
         self._labels = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
-        self._purity, self._background = cells(), cells()
+        self._purity, self._background, self._busyness = cells(), cells(), cells()
         crops, coarse, aspects = sprite_templates(stock)
-        stock_cells, stock_detail = stock_plate_cells(stock)
+        stock_cells, stock_detail, stock_busyness = stock_plate_cells(stock)
         self._known: Any = struct_of(
             kernels.Known,
             {
@@ -87,9 +87,11 @@ class PixelChecklist:
                 "labels": self._labels,
                 "purity": self._purity,
                 "background": self._background,
+                "busyness": self._busyness,
                 "stock_plates": stock.plates,
                 "stock_cells": stock_cells,
                 "stock_detail": stock_detail,
+                "stock_busyness": stock_busyness,
                 "colors": stock.colors,
                 "color_hues": hues(stock.colors),
                 "texts": stock.texts,
@@ -113,8 +115,20 @@ class PixelChecklist:
         device = batch.device
         launch(reduce_cells, dim, [batch.images, rows, _v3(self._source), self._source_detail], device)
         launch(reduce_cells, dim, [batch.plates, rows, _v3(self._plate), self._plate_detail], device)
+        launch(kernels.rate_busyness, (len(rows), CELLS), [_v3(self._plate), rows, self._busyness], device)
         launch(
-            reduce_labels, dim, [batch.segments, rows, self._labels, self._purity, self._background], device
+            reduce_labels,
+            dim,
+            [
+                batch.segments,
+                rows,
+                batch.headline_box,
+                LABEL_HEADLINE,
+                self._labels,
+                self._purity,
+                self._background,
+            ],
+            device,
         )
 
     def measure(
@@ -137,6 +151,7 @@ class PixelChecklist:
             [canvas, known, rows, found, _v3(crops), _v3(grounds)],
             device,
         )
+        launch(kernels.settle_things, n, [found], device)
         launch(kernels.check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
         launch(kernels.read_headlines, n, [canvas, known, rows, found], device)
         launch(kernels.reach_verdicts, n, [known, rows, due, found, size], device)
@@ -164,6 +179,7 @@ class PixelChecklist:
                 return torch.zeros(n, *shape, dtype=torch.int32, device=device)
 
             finds, pixels = kernels.MAX_FINDS, kernels.CROP**2
+            samples = kernels.COARSE**2
             tensors = {
                 "cells": real(CELLS, 3),
                 "detail": real(CELLS),
@@ -201,7 +217,7 @@ class PixelChecklist:
                 "success": whole(),
             }
             found = struct_of(kernels.Found, tensors)
-            self._found[n] = (tensors, found, real(finds, pixels, 3), real(finds, pixels, 3))
+            self._found[n] = (tensors, found, real(finds, samples, 3), real(finds, samples, 3))
         return self._found[n]
 
 
@@ -237,11 +253,13 @@ def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return flat(fine), flat(coarse), aspects
 
 
-def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean colour ``float32 [plates, CELLS, 3]`` and detail ``[plates, CELLS]`` of the stock's backgrounds."""
+def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean colour ``float32 [plates, CELLS, 3]``, detail and busyness ``[plates, CELLS]`` of the stock's backgrounds."""
     n = len(stock.plates)
     means = torch.zeros(n, CELLS, 3, device=stock.device)
     detail = torch.zeros(n, CELLS, device=stock.device)
     rows = torch.arange(n, device=stock.device)
     launch(reduce_cells, (n, GRID, GRID), [stock.plates, rows, _v3(means), detail], stock.device)
-    return means, detail
+    busyness = torch.zeros(n, CELLS, device=stock.device)
+    launch(kernels.rate_busyness, (n, CELLS), [_v3(means), rows, busyness], stock.device)
+    return means, detail, busyness

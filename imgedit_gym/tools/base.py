@@ -74,12 +74,15 @@ class Tool:
         id: What users write.
         version: Raised when the tool's results change.
         deterministic: Whether equal input gives equal output.
+        reach: Where the engine lets the tool write: ``"mask"``, or ``"box"`` for tools that put a new thing in the
+            place of an old one and need the square around it.
         problems: Messages by problem code; code 0 means none.
     """
 
     id: ClassVar[str]
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
+    reach: ClassVar[str] = "mask"
     problems: tuple[str, ...] = ("",)
 
     def __init__(self, stock: Stock, vocabulary: Vocabulary) -> None:

@@ -13,9 +13,6 @@ from imgedit_gym.tools.base import Tool, is_empty
 FREE_EDGE = 0.19
 """Edge, as a share of the picture, of an object pasted where no object gives its size."""
 
-LARGE = 0.3
-"""A region larger than this share of the picture does not give a pasted object its size."""
-
 
 def places(regions: RegionBatch) -> tuple[torch.Tensor, torch.Tensor]:
     """Where an object goes: the middle of a small region, or of the named cell of a large one.
@@ -25,7 +22,7 @@ def places(regions: RegionBatch) -> tuple[torch.Tensor, torch.Tensor]:
         ``bool [n]``.
     """
     size = regions.masks.shape[1]
-    small = regions.masks.flatten(1).sum(1) < LARGE * size * size
+    small = regions.small()
     boxes = torch.where(small[:, None], regions.boxes, regions.cells).float()
     middle = 0.5 * (boxes[:, :2] + boxes[:, 2:])
     own = (boxes[:, 2:] - boxes[:, :2]).max(1).values
@@ -39,6 +36,7 @@ class Paste(Tool):
     """Pastes the step's object as it is, over whatever is there: right on free ground in plain light."""
 
     id = "paste"
+    reach = "box"
     problems = ("", "the plan step names no object of the stock to paste", "the region is empty")
 
     def accepts(self, steps: StepBatch) -> torch.Tensor:
@@ -73,11 +71,24 @@ class PasteOver(Paste):
         return super().apply(cleared, regions, steps)
 
 
-class PasteBlend(Paste):
-    """Clears an object's region with a copied texture and pastes in the scene's light.
+class PasteClone(Paste):
+    """Clears an object's region with a copied texture, then pastes: right for replacing on textures."""
 
-    Right for replacing on textures and for any pasting at night or dusk. The light is read from the brightest parts
-    of the picture (the white-patch rule), so it is wrong where nothing in the picture is near white.
+    id = "paste_clone"
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Clear with a copy and paste."""
+        small = regions.small()
+        masks = regions.masks & small[:, None, None]
+        cleared = fill_from_elsewhere(images, masks, regions.boxes)
+        return super().apply(torch.where(small[:, None, None, None], cleared, images), regions, steps)
+
+
+class PasteBlend(Paste):
+    """Clears an object's region by interpolation and pastes in the scene's light: right at night and dusk.
+
+    The light is read from the brightest parts of the picture (the white-patch rule), so it is wrong where nothing in
+    the picture is near white.
     """
 
     id = "paste_blend"
@@ -85,10 +96,7 @@ class PasteBlend(Paste):
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Clear, then paste under the estimated light."""
         _, small = places(regions)
-        masks = regions.masks & small[:, None, None]
-        cleared = torch.where(
-            small[:, None, None, None], fill_from_elsewhere(images, masks, regions.boxes), images
-        )
+        cleared = fill_from_borders(images, regions.masks & small[:, None, None])
         return self._paste(cleared, regions, steps, scene_light(images))
 
 

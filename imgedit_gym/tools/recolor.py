@@ -1,4 +1,4 @@
-"""Changing colours: three ways that suit saturated, pale and flat things."""
+"""Changing colours: four ways that suit saturated, pale, flat and textured things."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ class Paint(Colorer):
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Paint each region."""
         return paint(images, regions.masks, self._colors(steps))
+
+
+class ColorShift(Colorer):
+    """Adds the same amount to every pixel so that the region's mean becomes the colour.
+
+    Right for textured backgrounds and pale things; on saturated things it dyes outlines and highlights.
+    """
+
+    id = "color_shift"
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Shift each region."""
+        weight = regions.masks[..., None].float()
+        mean = (images * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1.0)
+        shift = (self._colors(steps) - mean)[:, None, None]
+        return (images + shift).round().clamp(0, 255).to(torch.uint8)

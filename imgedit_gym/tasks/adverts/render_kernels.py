@@ -80,10 +80,11 @@ def draw_plates(
         write_color(plates, b, y, x, color)
         label = int(0)
         if in_line and x >= left and x < scene.box[b, 3]:
-            label = _HEADLINE
+            cover = float(art.texts[text, y - top, x - left]) / 255.0
             if scene.panel[b] > 0:
                 color = panel
-            cover = float(art.texts[text, y - top, x - left]) / 255.0
+            if scene.panel[b] > 0 or cover > _SEEN:
+                label = _HEADLINE
             color = _over(color, ink, cover)
         write_color(images, b, y, x, color)
         segments[b, y, x] = wp.uint8(label)

@@ -22,6 +22,8 @@ _RULE_RECOLOR = wp.constant(3)
 _RULE_LIMIT = wp.constant(4)
 _TRIES = wp.constant(8)
 _CELLS = wp.constant(8)
+_CHROMATIC = wp.constant(7)
+_SMOOTH = wp.constant(4)
 
 
 @wp.struct
@@ -183,11 +185,17 @@ def _step(task: TaskArrays, b: int, p: int, verb: int, target: int, value: int, 
 
 
 @wp.func
-def _earlier(task: TaskArrays, b: int, rows: int, members: int) -> int:
-    """How many presence requirements of this set stand above."""
+def _present(
+    goals: GoalArrays, scene: SceneArrays, used: wp.array2d(dtype=wp.uint8), n: int, b: int, members: int
+) -> int:
+    """Objects of a set that the picture holds, counting what the plan so far has brought in."""
     count = int(0)
-    for r in range(rows):
-        if task.requirements[b, r, 0] == 2 and task.requirements[b, r, 3] == members:
+    for slot in range(_SLOTS):
+        j = scene.sprite[b, slot]
+        if j >= 0 and goals.sets[members, j] > 0:
+            count += 1
+    for j in range(goals.n_objects):
+        if used[n, j] == wp.uint8(2) and goals.sets[members, j] > 0:
             count += 1
     return count
 
@@ -389,6 +397,8 @@ def sample_adverts(
             else:
                 kind = random_below(key, base, goals.n_patterns)
                 wish = goals.background_color[background]
+                if change_background == 1 and wish >= _CHROMATIC:
+                    kind = random_below(key, base, _SMOOTH)
                 if change_background == 1:
                     if named == wish:
                         named = (named + 1 + random_below(key, base + 2, 4)) % goals.colors.shape[0]
@@ -458,16 +468,16 @@ def sample_adverts(
         scene.panel[b] = 1
         panel = wp.cw_mul(goals.colors[random_below(key, 305, goals.colors.shape[0])], scene.light[b])
         if distance(panel, ground) < 50.0:
-            panel = wp.vec3(245.0, 245.0, 240.0)
+            panel = wp.cw_mul(wp.vec3(245.0, 245.0, 240.0), scene.light[b])
             if luma(ground) > 150.0:
                 panel = wp.vec3(34.0, 38.0, 60.0)
         scene.ink[b, 1] = panel
         ground = panel
     task.headline_panel[b] = scene.panel[b]
     ink = wp.vec3(250.0, 250.0, 246.0)
-    if luma(ground) > 140.0:
+    if luma(ground) > 120.0:
         ink = wp.vec3(28.0, 30.0, 46.0)
-    scene.ink[b, 0] = ink
+    scene.ink[b, 0] = wp.cw_mul(ink, scene.light[b])
 
     # layout: sites of a grid in the part that the headline leaves, taken in random order
     n_adds = int(0)
@@ -580,10 +590,9 @@ def sample_adverts(
             if goals.instead[goal, rule] >= 0:
                 into = _choose(key, 950 + i, goals, g0, g1, goals.instead[goal, rule], -1, 1, used, n)
             if into >= 0:
-                _require(
-                    task, b, r, 2, p, slot, goals.instead[goal, rule],
-                    1 + _earlier(task, b, r, goals.instead[goal, rule]),
-                )
+                members = goals.instead[goal, rule]
+                _require(task, b, r, 2, p, slot, members, 1 + _present(goals, scene, used, n, b, members))
+                used[n, into] = wp.uint8(2)
                 r += 1
                 _step(task, b, p, 3, goals.target_code[j], goals.object_code[into], slot + 1, -1)
             else:
@@ -599,7 +608,8 @@ def sample_adverts(
             j = _choose(key, 970 + w, goals, g0, g1, members, -1, 1, used, n)
             if j >= 0:
                 _step(task, b, p, 4, goals.code_picture, goals.object_code[j], 0, cells[added])
-                _require(task, b, r, 2, p, 0, members, 1 + _earlier(task, b, r, members))
+                _require(task, b, r, 2, p, 0, members, 1 + _present(goals, scene, used, n, b, members))
+                used[n, j] = wp.uint8(2)
                 p += 1
                 r += 1
                 added += 1

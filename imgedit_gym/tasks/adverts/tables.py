@@ -19,6 +19,8 @@ from imgedit_gym.tasks.adverts.splits import Split
 
 FORBIDS, WANTS = 3, 2
 RULE_RECOLOR, RULE_LIMIT = 3, 4
+ONE_HUE = 0.85
+"""A saturated sprite is recoloured only if its colours share one hue this far."""
 
 
 class ObjectSets:
@@ -120,13 +122,14 @@ class GoalTables:
         )
 
     def _recolorable(self) -> set[int]:
-        """Objects whose colour can be told: clearly saturated, or pale and not dark."""
+        """Objects whose colour can be told: clearly of one saturated hue, or pale and not dark."""
         chroma = self.stock.sprite_chroma.tolist()
+        unity = self.stock.sprite_unity.tolist()
         light = (self.stock.sprite_means @ torch.tensor([0.299, 0.587, 0.114], device=self.stock.device)).tolist()
         return {
             index
             for index in range(self.stock.n_objects)
-            if chroma[index] > SATURATED_CHROMA or (chroma[index] < PALE_CHROMA and light[index] > 90)
+            if (chroma[index] > SATURATED_CHROMA and unity[index] > ONE_HUE) or (chroma[index] < PALE_CHROMA and light[index] > 90)
         }
 
     def _goal(self, goal: Goal, start: int) -> dict[str, Any]:
