@@ -160,9 +160,7 @@ class Engine:
         """Start an episode on a user's own task; see :mod:`imgedit_gym.tasks.users`."""
         self.tasks.load(self.batch, row, options)
         verdict = self._begin(torch.tensor([row], device=self.device))
-        if options.get("plan") is not None:
-            self.set_plan(row, options["plan"])
-        return verdict
+        return verdict if options.get("plan") is None else self.set_plan(row, options["plan"])
 
     def _begin(self, rows: torch.Tensor) -> Verdict:
         self.regions.refresh(rows)
@@ -184,12 +182,15 @@ class Engine:
         self.score[rows] = torch.where(verdict.valid, verdict.score, 0.0)[rows]
         return verdict
 
-    def set_plan(self, row: int, plan: Any) -> None:
+    def set_plan(self, row: int, plan: Any) -> Verdict:
         """Give an environment its plan; only before its first action.
 
         Args:
             row: Environment.
             plan: What :func:`imgedit_gym.core.plan.parse_plan` takes.
+
+        Returns:
+            Verdict on the pictures of all environments.
 
         Raises:
             ImgEditError: If the episode has begun, or the plan is not one; the old plan stays.
@@ -202,6 +203,7 @@ class Engine:
         verdict = self.evaluate()
         if bool(verdict.valid[row]):
             self.score[row] = verdict.score[row]
+        return verdict
 
     def _write_plan(self, row: int, plan: Plan) -> None:
         codes = torch.zeros(self.max_plan_steps, 3, dtype=torch.int32)

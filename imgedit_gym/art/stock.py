@@ -22,7 +22,7 @@ STOCK_PALETTE = ((240, 236, 226), (206, 214, 226))
 """The two colours in which a pattern stands in the stock of backgrounds."""
 
 PALE_CHROMA = 34.0
-SATURATED_CHROMA = 62.0
+SATURATED_CHROMA = 40.0
 """Mean chroma below which a sprite counts as pale, and above which as saturated; in between neither."""
 
 

@@ -134,7 +134,7 @@ def register_builtins() -> None:
 
 _PIXEL_TOOLS = {
     "skip": ("skip",),
-    "erase": ("fill_flat", "fill_smooth", "fill_rows", "fill_clone"),
+    "erase": ("fill_flat", "fill_smooth", "fill_rows", "fill_columns", "fill_clone"),
     "paste": ("paste", "paste_over", "paste_clone", "paste_blend"),
     "recolor": ("hue_shift", "tint", "paint", "color_shift"),
     "tone": ("exposure", "contrast", "saturation", "temperature"),

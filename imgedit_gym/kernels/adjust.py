@@ -46,48 +46,70 @@ def grade(
     return out
 
 
+@wp.func
+def _is_ground(color: wp.vec3, ground: wp.vec3) -> bool:
+    """Whether a colour is the ground's own, in light or shade."""
+    return wp.dot(color, ground) > 0.992 * wp.length(color) * wp.length(ground)
+
+
 @wp.kernel
 def _turn_hue(
     image: wp.array4d(dtype=wp.uint8),
     mask: wp.array3d(dtype=wp.uint8),
     boxes: wp.array2d(dtype=wp.int32),
+    ground: wp.array2d(dtype=wp.float32),
     hue: wp.array(dtype=wp.float32),
     out: wp.array4d(dtype=wp.uint8),
 ):
     n = wp.tid()
-    # the dominant hue of the region: direction of the summed chroma
-    a = float(0.0)
-    c = float(0.0)
+    around = wp.vec3(ground[n, 0], ground[n, 1], ground[n, 2])
+    # the dominant hue of the region: direction of the summed chroma, shadows on the ground apart
+    own = wp.vec2(0.0, 0.0)
+    shade = wp.vec2(0.0, 0.0)
+    n_own = float(0.0)
+    n_shade = float(0.0)
     for y in range(boxes[n, 0], boxes[n, 2]):
         for x in range(boxes[n, 1], boxes[n, 3]):
             if mask[n, y, x] != wp.uint8(0):
                 color = read_color(image, n, y, x)
-                a += color[0] - 0.5 * (color[1] + color[2])
-                c += 0.8660254 * (color[1] - color[2])
-    turn = hue[n] - wp.atan2(c, a) / 1.0471975512
+                part = wp.vec2(color[0] - 0.5 * (color[1] + color[2]), 0.8660254 * (color[1] - color[2]))
+                if _is_ground(color, around):
+                    shade += part
+                    n_shade += 1.0
+                else:
+                    own += part
+                    n_own += 1.0
+    mixed = n_own < 0.3 * (n_own + n_shade)
+    if mixed:
+        own += shade
+    turn = hue[n] - wp.atan2(own[1], own[0]) / 1.0471975512
     turn = turn - 6.0 * wp.floor(turn / 6.0)
     for y in range(boxes[n, 0], boxes[n, 2]):
         for x in range(boxes[n, 1], boxes[n, 3]):
             if mask[n, y, x] != wp.uint8(0):
                 color = read_color(image, n, y, x)
-                if chroma(color) > 24.0:
+                if chroma(color) > 12.0 and (mixed or not _is_ground(color, around)):
                     write_color(out, n, y, x, clamp_color(rotate_hue(color, turn)))
 
 
-def turn_hue(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, hue: torch.Tensor) -> torch.Tensor:
-    """Turn the colours of each region until its dominant hue is the one given; greys stay.
+def turn_hue(
+    images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, ground: torch.Tensor, hue: torch.Tensor
+) -> torch.Tensor:
+    """Turn the colours of each region until its dominant hue is the one given; greys and shadows stay.
 
     Args:
         images: ``uint8 [n, S, S, 3]``.
         masks: ``bool [n, S, S]``.
         boxes: ``int32 [n, 4]``, boxes that hold the masks.
+        ground: Colour around each region, ``float32 [n, 3]``.
         hue: ``float32 [n]`` in [0, 6).
 
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
     out = images.clone()
-    launch(_turn_hue, len(images), [images, masks.view(torch.uint8), boxes, hue.contiguous(), out], images.device)
+    inputs = [images, masks.view(torch.uint8), boxes, ground, hue.contiguous(), out]
+    launch(_turn_hue, len(images), inputs, images.device)
     return out
 
 

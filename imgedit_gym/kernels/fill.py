@@ -11,8 +11,6 @@ from imgedit_gym.kernels.runtime import launch
 OFFSET_STEPS = 6
 """A clone is looked for up to this many sixteenths of the picture away, in each direction."""
 
-_STEPS = wp.constant(OFFSET_STEPS)
-_SIDE = wp.constant(2 * OFFSET_STEPS + 1)
 _FAR = wp.constant(1.0e6)
 
 
@@ -97,15 +95,15 @@ def _write_mean(total: wp.array3d(dtype=wp.vec4), mask: wp.array3d(dtype=wp.uint
             write_color(out, n, y, x, wp.vec3(sums[0], sums[1], sums[2]) / sums[3])
 
 
-def fill_from_borders(images: torch.Tensor, masks: torch.Tensor, *, rows_only: bool = False) -> torch.Tensor:
+def fill_from_borders(images: torch.Tensor, masks: torch.Tensor, along: str = "both") -> torch.Tensor:
     """Fill masks by interpolating between the borders of each row and column.
 
-    Exact for any background that is a linear gradient; ``rows_only`` is exact for one that is constant along rows.
+    Exact for any background that is a linear gradient; along rows alone, for one that is constant along rows.
 
     Args:
         images: ``uint8 [n, S, S, 3]``.
         masks: ``bool [n, S, S]``.
-        rows_only: Interpolate along rows alone.
+        along: ``"rows"``, ``"columns"`` or ``"both"``.
 
     Returns:
         ``uint8 [n, S, S, 3]``, fresh; pixels without any border stay as they were.
@@ -114,8 +112,9 @@ def fill_from_borders(images: torch.Tensor, masks: torch.Tensor, *, rows_only: b
     out = images.clone()
     mask = masks.view(torch.uint8)
     total = wp.from_torch(torch.zeros(n, size, size, 4, device=images.device), dtype=wp.vec4)
-    launch(_fill_lines, (n, size), [images, mask, 0, total], images.device)
-    if not rows_only:
+    if along != "columns":
+        launch(_fill_lines, (n, size), [images, mask, 0, total], images.device)
+    if along != "rows":
         launch(_fill_lines, (n, size), [images, mask, 1, total], images.device)
     launch(_write_mean, (n, size, size), [total, mask, out], images.device)
     return out
@@ -206,14 +205,14 @@ def _rate_offsets(
     image: wp.array4d(dtype=wp.uint8),
     mask: wp.array3d(dtype=wp.uint8),
     boxes: wp.array2d(dtype=wp.int32),
+    offsets: wp.array3d(dtype=wp.int32),
     costs: wp.array2d(dtype=wp.float32),
 ):
     """How badly the surroundings of the mask fit those of the mask moved by an offset."""
     n, candidate = wp.tid()
     size = image.shape[1]
-    unit = size / 16
-    dy = (candidate / _SIDE - _STEPS) * unit
-    dx = (candidate % _SIDE - _STEPS) * unit
+    dy = offsets[n, candidate, 0]
+    dx = offsets[n, candidate, 1]
     costs[n, candidate] = _FAR
     y0 = boxes[n, 0]
     x0 = boxes[n, 1]
@@ -221,32 +220,31 @@ def _rate_offsets(
     x1 = boxes[n, 3]
     if (dy == 0 and dx == 0) or y0 + dy < 0 or x0 + dx < 0 or y1 + dy > size or x1 + dx > size:
         return
-    stride = wp.max(1, wp.max(y1 - y0, x1 - x0) / 24)
+    stride = wp.max(1, wp.max(y1 - y0, x1 - x0) / 20)
+    rows = (y1 - y0 + 5) / stride + 1
+    columns = (x1 - x0 + 5) / stride + 1
     # the ring: unmasked pixels in and just around the box
     gap = float(0.0)
     count = float(0.0)
     mean = wp.vec3(0.0, 0.0, 0.0)
-    for i in range((y1 - y0 + 5) / stride + 1):
-        for j in range((x1 - x0 + 5) / stride + 1):
+    spread = float(0.0)
+    for i in range(rows):
+        for j in range(columns):
             y = y0 - 3 + i * stride
             x = x0 - 3 + j * stride
-            if y >= 0 and y < size and x >= 0 and x < size and y + dy >= 0 and y + dy < size and x + dx >= 0 and x + dx < size:
+            yy = y + dy
+            xx = x + dx
+            inside = wp.min(wp.min(y, x), wp.min(yy, xx)) >= 0 and wp.max(wp.max(y, x), wp.max(yy, xx)) < size
+            if inside:
                 if mask[n, y, x] == wp.uint8(0):
                     c = read_color(image, n, y, x)
-                    gap += wp.min(distance(c, read_color(image, n, y + dy, x + dx)), 60.0)
+                    gap += wp.min(distance(c, read_color(image, n, yy, xx)), 60.0)
                     mean += c
                     count += 1.0
+                    spread = wp.max(spread, wp.min(distance(c, mean / count), 60.0))
     if count < 4.0:
         return
     mean = mean / count
-    spread = float(0.0)
-    for i in range((y1 - y0 + 5) / stride + 1):
-        for j in range((x1 - x0 + 5) / stride + 1):
-            y = y0 - 3 + i * stride
-            x = x0 - 3 + j * stride
-            if y >= 0 and y < size and x >= 0 and x < size:
-                if mask[n, y, x] == wp.uint8(0):
-                    spread = wp.max(spread, wp.min(distance(read_color(image, n, y, x), mean), 60.0))
     # what would be copied: nothing masked, and nothing that the ring does not show
     strange = float(0.0)
     inner = float(0.0)
@@ -261,32 +259,38 @@ def _rate_offsets(
                     inner += 1.0
                     far = distance(read_color(image, n, y + dy, x + dx), mean)
                     strange += wp.max(far - spread - 6.0, 0.0)
-    costs[n, candidate] = gap / count + strange / wp.max(inner, 1.0) + 0.002 * float(wp.abs(dy) + wp.abs(dx)) / float(size)
+    away = float(wp.abs(dy) + wp.abs(dx)) / float(size)
+    costs[n, candidate] = gap / count + strange / wp.max(inner, 1.0) + 0.002 * away
 
 
 @wp.kernel
 def _copy_offset(
     image: wp.array4d(dtype=wp.uint8),
     mask: wp.array3d(dtype=wp.uint8),
-    choice: wp.array(dtype=wp.int64),
+    offset: wp.array2d(dtype=wp.int32),
     out: wp.array4d(dtype=wp.uint8),
 ):
     n, y, x = wp.tid()
     if mask[n, y, x] == wp.uint8(0):
         return
     size = image.shape[1]
-    unit = size / 16
-    candidate = int(choice[n])
-    yy = wp.clamp(y + (candidate / _SIDE - _STEPS) * unit, 0, size - 1)
-    xx = wp.clamp(x + (candidate % _SIDE - _STEPS) * unit, 0, size - 1)
+    yy = wp.clamp(y + offset[n, 0], 0, size - 1)
+    xx = wp.clamp(x + offset[n, 1], 0, size - 1)
     for c in range(3):
         out[n, y, x, c] = image[n, yy, xx, c]
+
+
+def _lattice(reach: int, unit: int, device: torch.device) -> torch.Tensor:
+    """Offsets up to ``reach`` units in each direction, ``int32 [(2 * reach + 1)**2, 2]``."""
+    ticks = torch.arange(-reach, reach + 1, device=device, dtype=torch.int32) * unit
+    return torch.cartesian_prod(ticks, ticks)
 
 
 def fill_from_elsewhere(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     """Fill each mask with a copy of the place whose surroundings fit best.
 
-    Offsets are multiples of a sixteenth of the picture, so that the stock's textures line up.
+    Offsets are first multiples of a sixteenth of the picture, on which the stock's textures line up, then of a
+    sixty-fourth around the best.
 
     Args:
         images: ``uint8 [n, S, S, 3]``.
@@ -298,12 +302,20 @@ def fill_from_elsewhere(images: torch.Tensor, masks: torch.Tensor, boxes: torch.
     """
     n, size = images.shape[:2]
     mask = masks.view(torch.uint8)
-    costs = torch.empty(n, (2 * OFFSET_STEPS + 1) ** 2, device=images.device)
-    launch(_rate_offsets, costs.shape, [images, mask, boxes, costs], images.device)
-    best = costs.min(1)
+    best = torch.zeros(n, 2, dtype=torch.int32, device=images.device)
+    cost = torch.full((n,), 1.0e6, device=images.device)
+    for reach, unit in ((OFFSET_STEPS, size // 16), (2, max(1, size // 64))):
+        offsets = (best[:, None] + _lattice(reach, unit, images.device)[None]).contiguous()
+        costs = torch.empty(offsets.shape[:2], device=images.device)
+        launch(_rate_offsets, costs.shape, [images, mask, boxes, offsets, costs], images.device)
+        lowest = costs.min(1)
+        better = lowest.values < cost - 1.0e-4
+        chosen = offsets[torch.arange(n, device=images.device), lowest.indices]
+        best = torch.where(better[:, None], chosen, best)
+        cost = torch.where(better, lowest.values, cost)
     out = images.clone()
-    launch(_copy_offset, (n, size, size), [images, mask, best.indices, out], images.device)
-    stuck = best.values >= 1.0e6
+    launch(_copy_offset, (n, size, size), [images, mask, best.contiguous(), out], images.device)
+    stuck = cost >= 1.0e6
     if bool(stuck.any()):
         out[stuck] = fill_from_borders(images[stuck], masks[stuck])
     return out

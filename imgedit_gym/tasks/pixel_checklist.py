@@ -98,6 +98,7 @@ class PixelChecklist:
                 "crops": crops,
                 "coarse": coarse,
                 "aspects": aspects,
+                "sprite_boxes": stock.sprite_boxes,
                 "sets": sets,
             },
             variants=VARIANTS,
@@ -144,13 +145,11 @@ class PixelChecklist:
         launch(kernels.fit_picture, n, [known, rows, found], device)
         launch(kernels.explain_cells, (n, CELLS), [known, rows, found], device)
         launch(kernels.survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
-        launch(kernels.find_things, n, [known, rows, found], device)
-        launch(
-            kernels.name_things,
-            (n, kernels.MAX_FINDS),
-            [canvas, known, rows, found, _v3(crops), _v3(grounds)],
-            device,
-        )
+        naming = [canvas, known, rows, kernels.FREE_FINDS, found, _v3(crops), _v3(grounds)]
+        launch(kernels.name_things, (n, MAX_OBJECTS), naming, device)
+        launch(kernels.find_things, n, [known, rows, found, size], device)
+        naming[3] = 0
+        launch(kernels.name_things, (n, kernels.FREE_FINDS), naming, device)
         launch(kernels.settle_things, n, [found], device)
         launch(kernels.check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
         launch(kernels.read_headlines, n, [canvas, known, rows, found], device)

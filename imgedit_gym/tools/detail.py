@@ -17,7 +17,7 @@ class Blur(Tool):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Blur each picture."""
-        return change_detail(images, -1.0)
+        return change_detail(images, -0.8)
 
 
 class Sharpen(Tool):

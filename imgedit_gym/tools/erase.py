@@ -1,4 +1,4 @@
-"""Erasers: four ways of showing what was behind a region."""
+"""Erasers: five ways of showing what was behind a region."""
 
 from __future__ import annotations
 
@@ -47,7 +47,17 @@ class FillRows(Eraser):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Fill each region from its left and right borders."""
-        return fill_from_borders(images, regions.masks, rows_only=True)
+        return fill_from_borders(images, regions.masks, along="rows")
+
+
+class FillColumns(Eraser):
+    """Interpolates along columns: right where what is behind stands upright, such as trunks, walls and curtains."""
+
+    id = "fill_columns"
+
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Fill each region from its upper and lower borders."""
+        return fill_from_borders(images, regions.masks, along="columns")
 
 
 class FillClone(Eraser):

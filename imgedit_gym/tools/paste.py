@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
+from imgedit_gym.art.backgrounds import LIGHT
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
 from imgedit_gym.kernels.paste import paste_sprites
 from imgedit_gym.tools.base import Tool, is_empty
+
+DAYLIGHT = (1.0, 1.0, 1.0)
 
 FREE_EDGE = 0.19
 """Edge, as a share of the picture, of an object pasted where no object gives its size."""
@@ -87,8 +91,7 @@ class PasteClone(Paste):
 class PasteBlend(Paste):
     """Clears an object's region by interpolation and pastes in the scene's light: right at night and dusk.
 
-    The light is read from the brightest parts of the picture (the white-patch rule), so it is wrong where nothing in
-    the picture is near white.
+    The light is guessed from the brightest drawn things, so it is wrong where all of them are dull.
     """
 
     id = "paste_blend"
@@ -101,17 +104,25 @@ class PasteBlend(Paste):
 
 
 def scene_light(images: torch.Tensor) -> torch.Tensor:
-    """Ambient light by the white-patch rule: the 97th percentile of each channel of a sampled picture.
+    """The darkest light of the stock's sceneries that explains how bright the drawn things are.
+
+    Drawn things are told from scenery by the dark outline they stand beside. Where the brightest of them are dull
+    by nature, the light is taken to be darker than it is.
 
     Args:
         images: ``uint8 [n, S, S, 3]``.
 
     Returns:
-        ``float32 [n, 3]`` in [0.4, 1].
+        ``float32 [n, 3]``; 1 where the picture shows too few outlines.
     """
-    stride = max(1, images.shape[1] // 64)
-    samples = images[:, ::stride, ::stride].flatten(1, 2).float()
-    rank = int(0.97 * samples.shape[1])
-    return (samples.kthvalue(rank, dim=1).values / 243.0).clamp(0.4, 1.0)
-
-
+    planes = images.permute(0, 3, 1, 2).float()
+    darkest = -F.max_pool2d(-planes.amax(1, keepdim=True), 5, stride=1, padding=2)
+    beside = (darkest < 40.0).expand_as(planes).flatten(2)
+    levels = torch.where(beside, planes.flatten(2), float("nan"))[:, :, :: max(1, images.shape[1] // 64)]
+    brightest = torch.nanquantile(levels, 0.97, dim=2) / 250.0
+    known = torch.tensor(sorted({*LIGHT.values(), DAYLIGHT}, key=sum), device=images.device)
+    fits = (brightest[:, None] <= known + 0.05).all(2)
+    fits[:, -1] = True
+    light = known[fits.int().argmax(1)]
+    enough = beside[:, 0].float().mean(1, keepdim=True) > 0.01
+    return torch.where(enough, light, 1.0)

@@ -9,7 +9,7 @@ from imgedit_gym.core.names import COLORS
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.kernels.adjust import tint, turn_hue
-from imgedit_gym.kernels.fill import paint
+from imgedit_gym.kernels.fill import paint, ring_median
 from imgedit_gym.tools.base import Tool, is_empty
 
 _CHROMATIC = 7
@@ -46,7 +46,8 @@ class HueShift(Colorer):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Turn each region's hue."""
-        return turn_hue(images, regions.masks, regions.boxes, hues(self._colors(steps)))
+        ground = ring_median(images, regions.masks, regions.boxes)
+        return turn_hue(images, regions.masks, regions.boxes, ground, hues(self._colors(steps)))
 
 
 class Tint(Colorer):

@@ -85,7 +85,7 @@ class RewriteFill(Rewriter):
     id = "rewrite_fill"
 
     def _cleared(self, images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:
-        return fill_from_borders(images, regions.masks, rows_only=False)
+        return fill_from_borders(images, regions.masks)
 
 
 class RewriteClone(Rewriter):

@@ -19,7 +19,7 @@ from imgedit_gym.tasks.adverts.splits import Split
 
 FORBIDS, WANTS = 3, 2
 RULE_RECOLOR, RULE_LIMIT = 3, 4
-ONE_HUE = 0.85
+ONE_HUE = 0.96
 """A saturated sprite is recoloured only if its colours share one hue this far."""
 
 
