@@ -1,8 +1,8 @@
-"""Looking at a picture without being told: backdrop, headline and objects, found by comparing with the public stock.
+"""Looking at a picture without being told: backdrop, headline and objects, by comparing with the public stock.
 
-Everything is analysis by synthesis. The backdrop is the stock's plate that explains most of the picture; an object is
-a sprite which, drawn over that backdrop in its light, gives what is seen. Where no plate explains the picture, only
-what the sprite itself covers is compared.
+Everything is analysis by synthesis. The backdrop is the stock's plate that explains most of the picture; an
+object is a sprite which, drawn over that backdrop in its light, gives what is seen. Where no plate explains the
+picture, only what the sprite itself covers is compared.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ COARSE, FINE, STRIDE = 12, 20, 2
 PROPOSALS, SHORTLIST = 16, 6
 """Windows looked at closely in a picture, and sprites compared closely in a window."""
 
-LEAST_DIFFERENCE = 18.0
+LEAST_DIFFERENCE = 25.0
 """Difference from the backdrop, in [0, 255], that is worth explaining."""
 
 PICTURES_AT_ONCE = 16
 PROPOSAL_FIT = 0.2
 """Least fit of a window worth a closer look."""
 
-OBJECT_FITS = (0.8, 0.7, 0.66)
+OBJECT_FITS = (0.85, 0.8, 0.75, 0.7)
 """Least fit of an object, in each of several rounds: what has been found no longer hides what it stands beside."""
 
 MAPS = 12
@@ -52,13 +52,13 @@ HEADLINE_MATCH = 0.6
 HEADLINE_TOP = 0.035
 SAMPLES = 640
 """Pixels of a picture that are compared to find its backdrop."""
-OUTSIDE = 0.7
+OUTSIDE = 0.4
 """Weight of what the sprite leaves uncovered in its window; shadows and neighbours are there too."""
 
-OFF_CENTER = 0.22
+OFF_CENTER = 0.3
 """How far from a window's middle its contents may lie, as a share of its edge."""
 
-APART = 0.45
+APART = 0.42
 """Least distance of two objects' centres, as a share of the larger one's edge."""
 
 
@@ -127,7 +127,7 @@ class Backdrops:
 
 @dataclass
 class Headlines:
-    """Headlines of n pictures: best row of the stock's texts, match in [0, 1], and whether at the top, each ``[n]``."""
+    """Headlines of n pictures: best row of the stock's texts, match in [0, 1], whether at the top; each ``[n]``."""
 
     rows: torch.Tensor
     match: torch.Tensor
@@ -197,7 +197,9 @@ def _to_stock_size(images: torch.Tensor, stock: Stock) -> torch.Tensor:
 
 def _resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
     planes = pictures.permute(0, 3, 1, 2)
-    planes = functional.interpolate(planes, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    planes = functional.interpolate(
+        planes, size=(size, size), mode="bilinear", antialias=True, align_corners=False
+    )
     return planes.permute(0, 2, 3, 1)
 
 
@@ -405,7 +407,7 @@ def _terms(planes: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
     """What the squared error of drawing a sprite is linear in.
 
     With gap = seen - behind, the error of a sprite of premultiplied colour p and coverage a in light l is
-    (gap + a * behind - l * p) ** 2, multiplied out here by what depends on the picture and what on the sprite.
+    (gap + a * behind - l * p) ** 2, multiplied out into products of the picture's part and its own.
 
     Args:
         planes: Planes of a :class:`_View`, ``float32 [n, 7, H, W]``.
@@ -478,7 +480,9 @@ def _detect(
     return [sorted(some, key=lambda detection: -detection.score) for some in found]
 
 
-def _fit(terms: torch.Tensor, templates: _Templates, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _fit(
+    terms: torch.Tensor, templates: _Templates, known: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """How well sprites fit windows.
 
     Args:
@@ -519,7 +523,9 @@ def _propose(view: _View, stock: Stock) -> _Windows:
     return _apart(windows, len(view.known), PROPOSAL_FIT)
 
 
-def _worth_a_look(planes: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _worth_a_look(
+    planes: torch.Tensor, known: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Windows in the middle of which something differs from the backdrop: picture, top and left."""
     different = ((planes[:, :3].abs().amax(1) > 14.0) | ~known[:, None, None]) & (planes[:, 6] > 0.5)
     ticks = torch.linspace(-0.5, 0.5, COARSE, device=planes.device)
@@ -584,7 +590,7 @@ def _refine(windows: _Windows, view: _View, stock: Stock, moves: torch.Tensor) -
 
 
 def _sample(planes: torch.Tensor, picture: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Sample windows on a lattice of FINE points a side, ``float32 [w, 7, m, FINE ** 2]``, between pixels linear."""
+    """Sample windows on a lattice of FINE points a side, linear between pixels: ``float32 [w, 7, m, FINE ** 2]``."""
     w, m = places.shape[:2]
     ticks = (torch.arange(FINE, device=planes.device) + 0.5) / FINE - 0.5
     at = 2.0 * (places[..., :2, None] + places[..., 2:, None] * ticks) - 1.0
@@ -648,7 +654,7 @@ def ground(scene: Scene, step: PlanStep) -> int:
     Returns:
         0 for the whole picture, else 1 + row * 8 + column of a cell of the lattice.
     """
-    if step.verb == "adjust" or step.verb == "edit":
+    if step.verb in ("adjust", "edit"):
         return 0
     if step.verb == "add":
         return _emptiest(scene)
@@ -668,7 +674,7 @@ def _cell(row: float, column: float) -> int:
 
 
 def _clearances(scene: Scene) -> list[tuple[float, float, int]]:
-    """For each cell off the headline: distance of its centre from objects' edges, from the border, and its region."""
+    """For each cell off the headline: its centre's distance from objects, that from the border, and its region."""
     cells = []
     line = (0.0, 0.2) if scene.headline_at_top else (0.8, 1.0)
     for region in range(LATTICE * LATTICE):
@@ -676,7 +682,8 @@ def _clearances(scene: Scene) -> list[tuple[float, float, int]]:
         if line[0] <= row <= line[1]:
             continue
         gaps = [
-            max(abs(found.row - row), abs(found.column - column)) - 0.5 * found.edge for found in scene.detections
+            max(abs(found.row - row), abs(found.column - column)) - 0.5 * found.edge
+            for found in scene.detections
         ]
         border = min(row, column, 1.0 - row, 1.0 - column)
         headline = min(abs(row - edge) for edge in line if 0.0 < edge < 1.0)

@@ -1,7 +1,7 @@
 """Plans by rules: key words tell the goal, template matching tells what is in the picture.
 
-The planner uses what an outside agent could: the picture, the words of the request, the public stock of art and the
-public book of goals without those kept for evaluation. It is handed none of a task's answers.
+The planner uses what an outside agent could: the picture, the words of the request, the public stock of art and
+the public book of goals without those kept for evaluation. It uses none of a task's answers.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ JOINT = " Also: "
 """What joins the requests of two goals."""
 
 LEAST_OVERLAP = 4.0
-"""Least weight of shared words by which a goal without a key word in the request is recognised: more than any one
-word has, for a single word in common is as often chance."""
+"""Least weight of shared words by which a goal without a key word in the request is recognised: more than any
+one word has, for a single word in common is as often chance."""
 
 COMMON_WORDS = frozenset(
-    "a about ad ads advert advertisement after all an and another any are as at back be been by can come could day do "
-    "does eat every everything for free from give go has have help here in into is it its just keep less like little "
-    "look make more much must new no not nothing of off on only open or our out over people picture please poster safe "
-    "shop should show shown so some something take than that the their them there these they this those to too turn up "
-    "us use want we what when where which who will with without work would you your".split()
+    """
+    a about ad ads advert advertisement after all an and another any are as at back be been by can come
+    could day do does eat every everything for free from give go has have help here in into is it its
+    just keep less like little look make more much must new no not nothing of off on only open or our
+    out over people picture please poster safe shop should show shown so some something take than that
+    the their them there these they this those to too turn up us use want we what when where which who
+    will with without work would you your
+    """.split()
 )
+"""Words that tell nothing about a goal."""
 
 
 class RulesPlanner:
@@ -141,7 +145,12 @@ def _goal_words() -> tuple[frozenset[str], ...]:
 def _phrases(goal: Goal) -> Iterable[str]:
     yield from (goal.name, *goal.keywords, *goal.headlines, *goal.background)
     yield from (term for rule in goal.forbid for term in (*rule.any_terms, *rule.instead_terms))
-    yield from (term for clause in (*goal.want, *goal.recolor, *goal.limit) for term in clause.any_terms)
+    for terms in (
+        *(want.any_terms for want in goal.want),
+        *(recolor.any_terms for recolor in goal.recolor),
+        *(limit.any_terms for limit in goal.limit),
+    ):
+        yield from terms
 
 
 @lru_cache(maxsize=1)
@@ -195,7 +204,9 @@ class _Picture:
         self._goals, self._objects, self._stock = goals, objects, stock
         self._present = {found.sprite for found in objects}
         self._seen = frozenset(self._present)
-        self._unwelcome = frozenset(i for goal in goals for i in goal.forbidden | goal.limited | goal.recolored)
+        self._unwelcome = frozenset(
+            i for goal in goals for i in goal.forbidden | goal.limited | goal.recolored
+        )
 
     def object_steps(self) -> list[PlanStep]:
         """Steps for the objects that break a rule."""
@@ -208,7 +219,7 @@ class _Picture:
         return steps
 
     def add_steps(self) -> list[PlanStep]:
-        """Steps that bring in what was wanted and missing in the picture as it came; replacements do not count."""
+        """Steps that bring in what is wanted and was not in the picture as it came; replacements do not count."""
         steps = []
         for goal in self._goals:
             for want in goal.want:

@@ -238,6 +238,27 @@ def _reference(known: Known, found: Found, n: int, b: int, cell: int, recolored:
     return 0
 
 
+@wp.func
+def _tone_gap(
+    known: Known, found: Found, n: int, b: int, recolored: int, gain: wp.vec3, offset: float, saturation: float
+) -> float:
+    """Mean capped distance between the reference cells and what a tone would make of them."""
+    total = float(0.0)
+    count = float(0.0)
+    for i in range(_CELLS / 2):
+        cell = 2 * i + (i / (_GRID / 2)) % 2
+        what = _reference(known, found, n, b, cell, recolored)
+        if what > 0:
+            e = known.source[b, cell]
+            if what == 1:
+                e = _plate_cell(known, found, n, b, cell)
+            grey = wp.vec3(luma(e), luma(e), luma(e))
+            seen = wp.cw_mul(gain, grey + saturation * (e - grey)) + wp.vec3(offset, offset, offset)
+            total += wp.min(distance(found.cells[n, cell], clamp_color(seen)), 40.0)
+            count += 1.0
+    return total / wp.max(count, 1.0)
+
+
 @wp.kernel
 def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """Which plate the background shows, and which tone and colour the whole picture was given."""
@@ -301,7 +322,28 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     chroma_e = float(0.0)
     detail_c = float(0.0)
     detail_e = float(0.0)
-    sepia = float(0.0)
+    if tone == _CONTRASTY or tone == _VINTAGE:
+        # clipping and casts mislead a straight fit: the likeliest of a few settings is taken
+        best = float(1.0e9)
+        for i in range(18):
+            slope = float(1.0)
+            pivot = float(0.0)
+            tried = wp.vec3(1.0, 1.0, 1.0)
+            colour = float(1.0)
+            if tone == _CONTRASTY:
+                slope = 1.0 + 0.15 * float(i / 3)
+                pivot = 104.0 + 18.0 * float(i % 3)
+                tried = wp.vec3(slope, slope, slope)
+            elif i > 0:
+                colour = 0.15 * float(i % 6)
+                cast = 0.5 * float(i / 6 + 1)
+                tried = wp.vec3(1.0 + 0.08 * cast, 1.0 - 0.05 * cast, 1.0 - 0.26 * cast)
+            apart = _tone_gap(known, found, n, b, recolored, tried, pivot * (1.0 - slope), colour)
+            if apart < best - 0.15:
+                best = apart
+                gain = tried
+                offset = pivot * (1.0 - slope)
+                saturation = colour
     if tone >= 0:
         for turn in range(3):
             sums = wp.vec3(0.0, 0.0, 0.0)
@@ -311,8 +353,6 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             scc = float(0.0)
             hue_top = float(0.0)
             hue_bottom = float(0.0)
-            tint_c = wp.vec3(0.0, 0.0, 0.0)
-            tint_e = wp.vec3(0.0, 0.0, 0.0)
             free = float(0.0)
             free_e = float(0.0)
             free_c = float(0.0)
@@ -326,7 +366,6 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             chroma_e = float(0.0)
             detail_c = float(0.0)
             detail_e = float(0.0)
-            sepia = float(0.0)
             for cell in range(_CELLS):
                 what = _reference(known, found, n, b, cell, recolored)
                 if what == 0:
@@ -359,13 +398,11 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
                 if chroma(e) > 12.0 or tone == _MONOCHROME:
                     chroma_c += w * chroma(c)
                     chroma_e += w * chroma(e)
-                detail_c += w * found.detail[n, cell]
-                detail_e += w * fine
+                if fine > 2.5:
+                    detail_c += w * found.detail[n, cell]
+                    detail_e += w * fine
                 hue_top += w * wp.dot(c - grey_c, e - grey_e)
                 hue_bottom += w * wp.dot(e - grey_e, e - grey_e)
-                tint_c += w * (c - grey_c)
-                tint_e += w * (e - grey_e)
-                sepia += w * (c[0] - c[2])
                 if wp.max(c[0], wp.max(c[1], c[2])) < 248.0 and wp.min(c[0], wp.min(c[1], c[2])) > 7.0:
                     free += w
                     free_e += w * le
@@ -381,14 +418,10 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             spread_c = wp.sqrt(wp.max(scc / weight - level_c * level_c, 0.0))
             spread_e = wp.sqrt(wp.max(see / weight - level_e * level_e, 0.0))
             covariance = sec / weight - level_c * level_e
-            if tone == _VIVID or tone == _MUTED or tone == _MONOCHROME or tone == _VINTAGE:
-                if tone == _VINTAGE:
-                    # a sepia cast adds the same to all; only what varies tells how much colour is left
-                    hue_top = hue_top - wp.dot(tint_c, tint_e) / weight
-                    hue_bottom = hue_bottom - wp.dot(tint_e, tint_e) / weight
+            if tone == _VIVID or tone == _MUTED or tone == _MONOCHROME:
                 if hue_bottom / weight > 60.0:
                     saturation = wp.clamp(hue_top / hue_bottom, 0.0, 2.5)
-            if tone == _BRIGHTER or tone == _DARKER or tone == _CONTRASTY:
+            if tone == _BRIGHTER or tone == _DARKER:
                 # fitted where nothing is clipped
                 slope = level_c / wp.max(level_e, 4.0)
                 at_e = level_e
@@ -402,7 +435,7 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
                 slope = wp.clamp(slope, 0.25, 2.6)
                 gain = wp.vec3(slope, slope, slope)
                 offset = at_c - slope * at_e
-            if tone == _WARMER or tone == _COOLER or tone == _VINTAGE:
+            if tone == _WARMER or tone == _COOLER:
                 for k in range(3):
                     gain[k] = wp.clamp(sums[k] / wp.max(squares[k], 1.0), 0.4, 1.8)
     found.gain[n] = gain
@@ -430,11 +463,11 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         if tone == _MONOCHROME:
             value = ramp(chroma_c / weight, 20.0, 12.0)
         if tone == _VINTAGE:
-            value = ramp(sepia / weight, 10.0, 20.0) * ramp(saturation, 0.7, 0.5)
+            value = ramp(gain[0] - gain[2], 0.08, 0.15) * ramp(saturation, 0.8, 0.6)
         if tone == _CONTRASTY:
-            value = ramp(spread_c / wp.max(spread_e, 1.0), 1.06, 1.16)
+            value = ramp(gain[0], 1.1, 1.25)
         if tone == _SOFT:
-            value = ramp(detail_c / wp.max(detail_e, 1.0e-3), 0.9, 0.78)
+            value = ramp(detail_c / wp.max(detail_e, 1.0e-3), 0.94, 0.84)
         if tone == _CRISP:
             value = ramp(detail_c / wp.max(detail_e, 1.0e-3), 1.06, 1.15)
         if spread_e > 5.0:
@@ -630,6 +663,22 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
 
 
 @wp.func
+def _name_hue(known: Known, color: wp.vec3) -> int:
+    """The colour with a hue that is nearest; 15 for a grey."""
+    top = wp.max(color[0], wp.max(color[1], color[2]))
+    named = int(15)
+    if top > 0.0 and chroma(color) / top > 0.22:
+        hue = hue_of(color)
+        nearest = float(9.0)
+        for c in range(7):
+            apart = hue_gap(hue, known.color_hues[c])
+            if apart < nearest:
+                nearest = apart
+                named = int(c)
+    return named
+
+
+@wp.func
 def _is_shadow(known: Known, b: int, cell: int) -> bool:
     """Whether the source shows the plate's own colour, darker."""
     s = known.source[b, cell]
@@ -719,10 +768,10 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             chroma_gap += wp.abs(chroma(plain) - chroma(known.source[b, cell]))
             chroma_all += chroma(known.source[b, cell])
             if _is_shadow(known, b, cell):
-                shaded += chroma(plain) * wp.cw_div(plain, known.light[b])
+                shaded += chroma(plain) * plain
                 n_shaded += 1.0
                 continue
-            color += chroma(plain) * wp.cw_div(plain, known.light[b])
+            color += chroma(plain) * plain
     form = float(0.0)
     if cells > 0.0:
         form = ramp(cov / wp.sqrt(wp.max(vc * ve, 1.0e-3)), 0.3, 0.55)
@@ -739,17 +788,8 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     found.slot_form[n, slot] = form
     if n_shaded > 0.7 * total:
         color += shaded
-    top = wp.max(color[0], wp.max(color[1], color[2]))
-    named = int(-1)
-    if top > 0.0 and chroma(color) / top > 0.22:
-        hue = hue_of(color)
-        nearest = float(9.0)
-        for c in range(7):
-            apart = hue_gap(hue, known.color_hues[c])
-            if apart < nearest:
-                nearest = apart
-                named = c
-    found.slot_color[n, slot] = named
+    # the colour as it shows, and as it would in white light: either may be the one that was meant
+    found.slot_color[n, slot] = _name_hue(known, color) + 16 * _name_hue(known, wp.cw_div(color, known.light[b]))
     _mark_place(known, found, n, b, slot)
 
 
@@ -826,7 +866,7 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size
                         found.find_of[n, other] = count
                         found.stack[n, top] = other
                         top += 1
-        if area >= 8 and y1 - y0 >= 3 and x1 - x0 >= 3 and area < _CELLS / 3:
+        if area >= 5 and wp.max(y1 - y0, x1 - x0) >= 3 and area < _CELLS / 3:
             found.boxes[n, count] = wp.vec4i(y0, x0, y1, x1)
             count += 1
         else:
@@ -1009,7 +1049,7 @@ def name_things(
         x1 = _reach(canvas, known, found, n, b, middle[1], right, 1, y0, y1, 1, stride, gap_allowed)
         y0 = _reach(canvas, known, found, n, b, middle[0], top, -1, x0, x1, 0, stride, gap_allowed)
         y1 = _reach(canvas, known, found, n, b, middle[0], bottom, 1, x0, x1, 0, stride, gap_allowed)
-    if y1 - y0 < 4 or x1 - x0 < 4:
+    if y1 - y0 < 3 or x1 - x0 < 3:
         if f < _FREE:
             found.boxes[n, f] = wp.vec4i(0, 0, 0, 0)
             return
@@ -1118,7 +1158,7 @@ def name_things(
                             best_gap = gap
                             best = s
                             best_box = mine
-    quality = ramp(best_gap, 42.0, 28.0)
+    quality = ramp(best_gap, 47.0, 33.0)
     found.find_quality[n, f] = quality
     if best >= 0 and quality > 0.0:
         found.sprite[n, f] = best
@@ -1371,12 +1411,13 @@ def reach_verdicts(
         if kind == 2:
             value = _presence(known, found, n, b, arg, count)
         if kind == 3:
-            if found.slot_color[n, slot] == arg:
+            shown = found.slot_color[n, slot]
+            if shown % 16 == arg or shown / 16 == arg:
                 value = found.slot_form[n, slot]
         if kind == 4:
             plate = found.plate[n]
             if plate == -2:
-                value = ramp(found.ground_spread[n], 16.0, 9.0) * ramp(found.ground_detail[n][0], 9.0, 5.0)
+                value = ramp(found.ground_spread[n], 9.0, 5.5) * ramp(found.ground_detail[n][0], 4.5, 3.0)
             elif plate >= 0:
                 value = ramp(found.ground_match[n], 0.5, 0.75)
         if kind == 5:

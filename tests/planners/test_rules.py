@@ -1,6 +1,5 @@
 """Tests of the rules planner and of what it sees."""
 
-import time
 from collections import Counter
 
 import pytest
@@ -79,8 +78,10 @@ def test_headlines_and_backgrounds_are_read(adverts):
     source, batch = adverts
     texts = read_headline(batch.images, source.stock)
     kinds = background_kind(batch.images, source.stock)
-    assert sum(text == source.stock.headline(int(row)) for text, row in zip(texts, batch.headline)) >= N - 1
-    assert sum(kind == BACKGROUNDS[int(row)] for kind, row in zip(kinds, batch.background)) >= N - 2
+    true_texts = [source.stock.headline(row) for row in batch.headline.tolist()]
+    true_kinds = [BACKGROUNDS[row] for row in batch.background.tolist()]
+    assert sum(text == true for text, true in zip(texts, true_texts, strict=True)) >= N - 1
+    assert sum(kind == true for kind, true in zip(kinds, true_kinds, strict=True)) >= N - 2
 
 
 def test_no_headline_is_read_where_there_is_none(adverts):
@@ -107,17 +108,12 @@ def test_each_picture_is_seen_alike_in_any_batch(adverts, scenes):
 @pytest.mark.parametrize("size", [96, 200])
 def test_pictures_of_other_sizes_are_seen_too(adverts, size):
     source, _ = adverts
-    noise = torch.randint(0, 256, (2, size, size, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    noise = torch.randint(0, 256, (2, size, size, 3), generator=torch.Generator().manual_seed(1)).to(
+        torch.uint8
+    )
     for scene in look(noise, source.stock):
         assert not scene.known
         assert scene.headline is None
-
-
-def test_looking_is_quick(adverts):
-    source, batch = adverts
-    start = time.perf_counter()
-    look(batch.images[:16], source.stock)
-    assert time.perf_counter() - start < 16 * 0.5
 
 
 def test_keywords_tell_goals():
@@ -148,7 +144,9 @@ def test_unknown_request_is_kept_as_text(adverts):
 
 def test_forbidden_objects_are_replaced_each_by_another(adverts):
     stock = adverts[0].stock
-    scene = scene_of(found(stock, "steak"), found(stock, "hamburger"), found(stock, "carrot"), background="farm")
+    scene = scene_of(
+        found(stock, "steak"), found(stock, "hamburger"), found(stock, "carrot"), background="farm"
+    )
     plan = make_plan("Make it vegetarian.", scene, stock, 8)
     assert [(step.verb, step.target) for step in plan] == [
         ("replace", "steak"),
@@ -156,6 +154,12 @@ def test_forbidden_objects_are_replaced_each_by_another(adverts):
         ("rewrite", "headline"),
     ]
     assert plan[0].value != plan[1].value and "carrot" not in {plan[0].value, plan[1].value}
+
+
+def test_what_a_replacement_brings_does_not_count_as_wanted(adverts):
+    stock = adverts[0].stock
+    plan = make_plan("nut-free", scene_of(found(stock, "peanuts")), stock, 8)
+    assert [step.verb for step in plan] == ["replace", "add", "rewrite"]
 
 
 def test_nothing_is_done_about_what_suits(adverts):
@@ -188,7 +192,9 @@ def test_planner_agrees_with_most_oracle_plans_whose_goal_it_knows(adverts):
 def test_planner_needs_no_answers(adverts):
     source, batch = adverts
     plans = RulesPlanner(source).plan(batch, torch.arange(4))
-    saved = {name: getattr(batch, name).clone() for name in ("plates", "segments", "slots", "plan", "background")}
+    saved = {
+        name: getattr(batch, name).clone() for name in ("plates", "segments", "slots", "plan", "background")
+    }
     try:
         for name in saved:
             getattr(batch, name).zero_()

@@ -538,6 +538,20 @@ def sample_adverts(
     for a in range(n_adds):
         cells[a] = task.plan_cells[b, max_steps - 1 - a]
         task.plan_cells[b, max_steps - 1 - a] = -1
+    for i in range(n_breaking):
+        slot = _slot(first, i)
+        j = scene.sprite[b, slot]
+        rule = _rule(goals, g0, g1, j)
+        goal = g0
+        if rule >= _RULES:
+            goal = g1
+        if rule % _RULES == _RULE_RECOLOR:
+            task.keep[b, slot + 1] = wp.uint8(0)
+            color = goals.recolor[goal]
+            _step(task, b, p, 5, goals.target_code[j], goals.color_code[color], slot + 1, -1)
+            _require(task, b, r, 3, p, slot, color, 0)
+            p += 1
+            r += 1
     if change_background == 1:
         task.keep[b, 0] = wp.uint8(0)
         mask = goals.background[background]
@@ -575,14 +589,7 @@ def sample_adverts(
                 _require(task, b, r, 8, p, goals.limit[goal], goals.limit_set[goal], limited - removed)
                 p += 1
                 r += 1
-        elif rule == _RULE_RECOLOR:
-            task.keep[b, slot + 1] = wp.uint8(0)
-            color = goals.recolor[goal]
-            _step(task, b, p, 5, goals.target_code[j], goals.color_code[color], slot + 1, -1)
-            _require(task, b, r, 3, p, slot, color, 0)
-            p += 1
-            r += 1
-        else:
+        elif rule != _RULE_RECOLOR:
             task.keep[b, slot + 1] = wp.uint8(0)
             _require(task, b, r, 1, p, slot, goals.forbid[goal, rule], 0)
             r += 1
