@@ -25,6 +25,8 @@ _FREE = wp.constant(FREE_FINDS)
 _FINDS = wp.constant(MAX_FINDS)
 _SHORTLIST = wp.constant(SHORTLIST)
 _CLEAR = wp.constant(17.0)
+_DIRTY = wp.constant(0.55)
+_CLEAN = wp.constant(0.74)
 _DOUBTFUL = wp.constant(22.0)
 _SLOTS = wp.constant(12)
 _HEADLINE = wp.constant(13)
@@ -640,7 +642,7 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     scale = _scale(found, n)
     near = 13.0 * scale
     guess = guess * scale
-    if distance(c, ground) < near + slack + guess and detail_gap < 7.0 + 0.6 * fine + slack + 0.5 * guess:
+    if distance(c, ground) < near + slack + guess and detail_gap < 3.0 + 0.35 * fine + slack + 0.5 * guess:
         flags = flags | _AS_BACKGROUND
     elif guess > 2.0:
         # or it continues what is seen beside it
@@ -994,6 +996,25 @@ def _match_gap(
 
 
 @wp.func
+def _bare_gap(
+    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, box: wp.vec4
+) -> float:
+    """Mean distance between what a box shows and the ground alone."""
+    size = canvas.shape[1]
+    height = box[2] - box[0]
+    width = box[3] - box[1]
+    total = float(0.0)
+    for i in range(_CROP * _CROP):
+        v = box[0] + height * (float(i / _CROP) + 0.5) / float(_CROP)
+        u = box[1] + width * (float(i % _CROP) + 0.5) / float(_CROP)
+        y = wp.clamp(int(v), 0, size - 1)
+        x = wp.clamp(int(u), 0, size - 1)
+        ground = _ground_color(found, n, _plate_pixel(known, found, n, b, y, x))
+        total += distance(_untoned(found, n, read_color(canvas, n, y, x)), _untoned(found, n, ground))
+    return total / float(_CROP * _CROP)
+
+
+@wp.func
 def _old_place(known: Known, b: int, label: int, cells: wp.vec4i, size: int) -> wp.vec3:
     """Top, left and edge in pixels of the square around an old object."""
     y0 = int(size)
@@ -1158,7 +1179,9 @@ def name_things(
                             best_gap = gap
                             best = s
                             best_box = mine
-    quality = ramp(best_gap, 47.0, 33.0)
+    # a thing must explain most of what sets its place apart from the ground
+    bare = _bare_gap(canvas, known, found, n, b, best_box)
+    quality = ramp(best_gap, 47.0, 33.0) * ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55)
     found.find_quality[n, f] = quality
     if best >= 0 and quality > 0.0:
         found.sprite[n, f] = best
@@ -1206,7 +1229,7 @@ def _recognised(found: Found, n: int, cell: int, size: int) -> bool:
                 u = int((x - float(box[1])) / float(box[3] - box[1]) * float(_CROP))
                 v = wp.clamp(v, 0, _CROP - 1)
                 u = wp.clamp(u, 0, _CROP - 1)
-                if found.residual[n, f, v * _CROP + u] < 48.0:
+                if found.residual[n, f, v * _CROP + u] < 44.0:
                     return True
     return False
 
@@ -1219,12 +1242,24 @@ def check_places(known: Known, rows: wp.array(dtype=wp.int64), found: Found, siz
     label = wp.uint8(slot + 1)
     cells = float(0.0)
     clean = float(0.0)
+    bare = float(0.0)
+    bare_clean = float(0.0)
     for cell in range(_CELLS):
         if known.labels[b, cell] == label:
             cells += 1.0
-            if (found.flags[n, cell] & _AS_BACKGROUND) != 0 or _recognised(found, n, cell, size):
+            if (found.flags[n, cell] & _AS_BACKGROUND) != 0:
                 clean += 1.0
-    found.slot_clean[n, slot] = clean / wp.max(cells, 1.0)
+                bare += 1.0
+                bare_clean += 1.0
+            elif _recognised(found, n, cell, size):
+                clean += 1.0
+            else:
+                bare += 1.0
+    share = clean / wp.max(cells, 1.0)
+    # what a new thing leaves uncovered must be background by itself
+    if bare >= 4.0:
+        share = 0.5 * (share + bare_clean / bare)
+    found.slot_clean[n, slot] = share
 
 
 @wp.func
@@ -1289,7 +1324,7 @@ def _text_ground(
                     slack = known.busyness[b, cell]
                     if found.plate[n] >= 0:
                         slack = known.stock_busyness[found.plate[n], cell]
-                    off = wp.max(off - 1.5 * slack, 0.0)
+                    off = wp.max(off - 1.2 * slack, 0.0)
                 gap += wp.min(off, 100.0)
                 count += 1.0
     return gap / wp.max(count, 1.0)
@@ -1323,7 +1358,7 @@ def read_headlines(canvas: wp.array4d(dtype=wp.uint8), known: Known, rows: wp.ar
                     best_row = known.requirements[b, r, 3] + t
             if best_row >= 0:
                 gap = _text_ground(canvas, known, found, n, b, best_row, sy, sx)
-                found.headline_new[n] = ramp(best, 0.55, 0.72) * ramp(gap, 30.0, 16.0)
+                found.headline_new[n] = ramp(best, 0.55, 0.72) * ramp(gap, 20.0, 12.0)
 
 
 @wp.func
@@ -1401,7 +1436,7 @@ def reach_verdicts(
             gone = ramp(found.slot_source[n, slot], 0.4, 0.2)
             if gone < 1.0 and found.slot_source[n, slot] < 0.7 and _covered(known, found, n, b, slot, size):
                 gone = float(1.0)
-            value = gone * ramp(found.slot_clean[n, slot], 0.6, 0.82)
+            value = gone * ramp(found.slot_clean[n, slot], _DIRTY, _CLEAN)
             if arg >= 0:
                 for f in range(_FINDS):
                     sprite = found.sprite[n, f]

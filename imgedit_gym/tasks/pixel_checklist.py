@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import Stock, hues
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, N_LABELS
+from imgedit_gym.core.names import PATTERNS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
 from imgedit_gym.kernels.runtime import launch, struct_of
@@ -117,6 +118,9 @@ class PixelChecklist:
         launch(reduce_cells, dim, [batch.images, rows, _v3(self._source), self._source_detail], device)
         launch(reduce_cells, dim, [batch.plates, rows, _v3(self._plate), self._plate_detail], device)
         launch(kernels.rate_busyness, (len(rows), CELLS), [_v3(self._plate), rows, self._busyness], device)
+        # a pattern is known all over: what stood on it can be filled in exactly
+        kinds = batch.background[rows]
+        self._busyness[rows] *= ((kinds < 0) | (kinds >= len(PATTERNS)))[:, None]
         launch(
             reduce_labels,
             dim,
@@ -261,4 +265,5 @@ def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.T
     launch(reduce_cells, (n, GRID, GRID), [stock.plates, rows, _v3(means), detail], stock.device)
     busyness = torch.zeros(n, CELLS, device=stock.device)
     launch(kernels.rate_busyness, (n, CELLS), [_v3(means), rows, busyness], stock.device)
+    busyness[: len(PATTERNS) * VARIANTS] = 0.0
     return means, detail, busyness

@@ -406,7 +406,7 @@ def sample_adverts(
                     named = wish
         pale = random_between(key, base + 3, 0.0, 0.3)
         c1 = goals.colors[named] + pale * (wp.vec3(255.0, 255.0, 255.0) - goals.colors[named])
-        shift = random_between(key, base + 4, 26.0, 52.0)
+        shift = random_between(key, base + 4, 46.0, 84.0)
         if luma(c1) > 150.0 or (luma(c1) > 70.0 and random_unit(key, base + 5) < 0.5):
             shift = -shift
         c2 = c1 + wp.vec3(shift, shift, shift)
