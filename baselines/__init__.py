@@ -1,0 +1,1 @@
+"""Baselines: agents under one protocol, and the command that compares them."""

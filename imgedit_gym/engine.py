@@ -116,6 +116,7 @@ class Engine:
         self.score = torch.zeros(b, device=self.device)
         self.additive = torch.zeros(b, device=self.device)
         self.by_oracle = torch.zeros(b, dtype=torch.bool, device=self.device)
+        self.judged = torch.zeros(b, dtype=torch.int64, device=self.device)
         self.seeds = [0] * b
         self.episodes = [-1] * b
         self._plans: dict[int, Plan] = {}
@@ -167,6 +168,7 @@ class Engine:
         self.canvas[rows] = self.batch.images[rows]
         self.step_index[rows] = 0
         self.additive[rows] = 0.0
+        self.judged[rows] = 0
         self.by_oracle[rows] = self.planner.follows_oracle
         plans = self.planner.plan(self.batch, rows)
         if plans is None:
@@ -182,28 +184,33 @@ class Engine:
         self.score[rows] = torch.where(verdict.valid, verdict.score, 0.0)[rows]
         return verdict
 
-    def set_plan(self, row: int, plan: Any) -> Verdict:
+    def set_plan(self, row: int, plan: Any) -> None:
         """Give an environment its plan; only before its first action.
 
         Args:
             row: Environment.
             plan: What :func:`imgedit_gym.core.plan.parse_plan` takes.
 
-        Returns:
-            Verdict on the pictures of all environments.
-
         Raises:
             ImgEditError: If the episode has begun, or the plan is not one; the old plan stays.
         """
-        if int(self.step_index[row]) > 0:
+        self.set_plans([row], [plan])
+
+    def set_plans(self, rows: Sequence[int], plans: Sequence[Any]) -> None:
+        """Give several environments their plans; see :meth:`set_plan`.
+
+        Raises:
+            ImgEditError: If an episode has begun, or a plan is not one; all old plans stay.
+        """
+        index = torch.tensor(list(rows), device=self.device)
+        if bool((self.step_index[index] > 0).any()):
             raise ImgEditError("set_plan works only before the first action of an episode")
-        steps = parse_plan(plan, self.max_plan_steps)
-        self._write_plan(row, steps)
-        self.by_oracle[row] = False
+        parsed = [parse_plan(plan, self.max_plan_steps) for plan in plans]
+        for row, plan in zip(rows, parsed, strict=True):
+            self._write_plan(row, plan)
+        self.by_oracle[index] = False
         verdict = self.evaluate()
-        if bool(verdict.valid[row]):
-            self.score[row] = verdict.score[row]
-        return verdict
+        self.score[index] = torch.where(verdict.valid, verdict.score, self.score)[index]
 
     def _write_plan(self, row: int, plan: Plan) -> None:
         codes = torch.zeros(self.max_plan_steps, 3, dtype=torch.int32)
@@ -246,6 +253,7 @@ class Engine:
         if before is not None:
             self._judge_alone(acting, actions, steps)
         self.step_index[acting] += 1
+        self.judged[acting] += 1
         terminated = self.step_index >= self.plan_length
         verdict = self.evaluate()
         reward = self._reward(acting, verdict, terminated)
@@ -342,6 +350,7 @@ class Engine:
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
                 edited = used.apply(canvas[at], regions, mine)
                 _confine(used, canvas, at, edited, regions)
+        self.judged.index_add_(0, rows, torch.ones_like(rows))
         return self.judge.judge(self.batch, self.checklist, canvas, self._due(after=1)[rows], rows)
 
     def current_codes(self) -> torch.Tensor:
@@ -393,7 +402,7 @@ class Engine:
             "plan": self._plans.get(row),
             "scalars": {
                 name: getattr(self, name)[row].clone()
-                for name in ("plan_length", "step_index", "score", "additive", "by_oracle")
+                for name in ("plan_length", "step_index", "score", "additive", "by_oracle", "judged")
             },
             "seed": self.seeds[row],
             "episode": self.episodes[row],

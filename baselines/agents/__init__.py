@@ -1,0 +1,15 @@
+"""Agents by name; each is one file, and one line here."""
+
+from __future__ import annotations
+
+from imgedit_gym.core.registry import Registry
+
+AGENTS = Registry("agent")
+AGENTS.register("oracle", "baselines.agents.oracle:OracleAgent")
+AGENTS.register("rule-based", "baselines.agents.rule_based:RuleBasedAgent")
+AGENTS.register("single-step", "baselines.agents.single_step:SingleStepAgent")
+AGENTS.register("random", "baselines.agents.random:RandomAgent")
+AGENTS.register("no-op", "baselines.agents.no_op:NoOpAgent")
+AGENTS.register("text-overlay", "baselines.agents.text_overlay:TextOverlayAgent")
+
+__all__ = ["AGENTS"]

@@ -1,8 +1,8 @@
-"""Looking at a picture without being told: backdrop, headline and objects, by comparing with the public stock.
+"""Looking at a picture without being told: backdrop, headline and objects, compared with the public stock.
 
 Everything is analysis by synthesis. The backdrop is the stock's plate that explains most of the picture; an
-object is a sprite which, drawn over that backdrop in its light, gives what is seen. Where no plate explains the
-picture, only what the sprite itself covers is compared.
+object is a sprite which, drawn over that backdrop in its light, gives what is seen. Where no plate explains
+the picture, only what the sprite itself covers is compared.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ COARSE, FINE, STRIDE = 12, 20, 2
 PROPOSALS, SHORTLIST = 16, 6
 """Windows looked at closely in a picture, and sprites compared closely in a window."""
 
-LEAST_DIFFERENCE = 25.0
+LEAST_DIFFERENCE = 18.0
 """Difference from the backdrop, in [0, 255], that is worth explaining."""
 
 PICTURES_AT_ONCE = 16
-PROPOSAL_FIT = 0.2
+PROPOSAL_FIT = 0.1
 """Least fit of a window worth a closer look."""
 
-OBJECT_FITS = (0.85, 0.8, 0.75, 0.7)
-"""Least fit of an object, in each of several rounds: what has been found no longer hides what it stands beside."""
+OBJECT_FITS = (0.82, 0.74, 0.66, 0.6)
+"""Least fit of an object, round by round: what has been found no longer disturbs what stands beside it."""
 
 MAPS = 12
 """Maps of numbers that the error of a sprite is linear in."""
@@ -52,7 +52,7 @@ HEADLINE_MATCH = 0.6
 HEADLINE_TOP = 0.035
 SAMPLES = 640
 """Pixels of a picture that are compared to find its backdrop."""
-OUTSIDE = 0.4
+OUTSIDE = 0.5
 """Weight of what the sprite leaves uncovered in its window; shadows and neighbours are there too."""
 
 OFF_CENTER = 0.3
@@ -127,7 +127,7 @@ class Backdrops:
 
 @dataclass
 class Headlines:
-    """Headlines of n pictures: best row of the stock's texts, match in [0, 1], whether at the top; each ``[n]``."""
+    """Headlines of n pictures: row of the stock's texts, match in [0, 1], whether on top; each ``[n]``."""
 
     rows: torch.Tensor
     match: torch.Tensor
@@ -590,7 +590,7 @@ def _refine(windows: _Windows, view: _View, stock: Stock, moves: torch.Tensor) -
 
 
 def _sample(planes: torch.Tensor, picture: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Sample windows on a lattice of FINE points a side, linear between pixels: ``float32 [w, 7, m, FINE ** 2]``."""
+    """Sample windows at FINE points a side, linear between pixels: ``float32 [w, 7, m, FINE ** 2]``."""
     w, m = places.shape[:2]
     ticks = (torch.arange(FINE, device=planes.device) + 0.5) / FINE - 0.5
     at = 2.0 * (places[..., :2, None] + places[..., 2:, None] * ticks) - 1.0
@@ -674,7 +674,7 @@ def _cell(row: float, column: float) -> int:
 
 
 def _clearances(scene: Scene) -> list[tuple[float, float, int]]:
-    """For each cell off the headline: its centre's distance from objects, that from the border, and its region."""
+    """For each cell off the headline: its centre's distance from objects and from the border; its region."""
     cells = []
     line = (0.0, 0.2) if scene.headline_at_top else (0.8, 1.0)
     for region in range(LATTICE * LATTICE):

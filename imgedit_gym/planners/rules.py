@@ -1,7 +1,7 @@
 """Plans by rules: key words tell the goal, template matching tells what is in the picture.
 
-The planner uses what an outside agent could: the picture, the words of the request, the public stock of art and
-the public book of goals without those kept for evaluation. It uses none of a task's answers.
+The planner uses what an outside agent could: the picture, the words of the request, the public stock of art
+and the public book of goals without those kept for evaluation. It uses none of a task's answers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMMON_WORDS = frozenset(
     out over people picture please poster safe shop should show shown so some something take than that
     the their them there these they this those to too turn up us use want we what when where which who
     will with without work would you your
-    """.split()
+    """.split()  # noqa: SIM905 - a list would take a page
 )
 """Words that tell nothing about a goal."""
 
@@ -219,7 +219,7 @@ class _Picture:
         return steps
 
     def add_steps(self) -> list[PlanStep]:
-        """Steps that bring in what is wanted and was not in the picture as it came; replacements do not count."""
+        """Steps that bring in what is wanted and was not there at first; replacements do not count."""
         steps = []
         for goal in self._goals:
             for want in goal.want:

@@ -1,0 +1,36 @@
+"""Rules all the way: key words to a plan, template matching to regions, a fixed table to tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.agents.base import Agent
+from baselines.agents.tables import table_tool
+from imgedit_gym.core.plan import Plan
+from imgedit_gym.planners.detector import ground, look
+from imgedit_gym.planners.rules import make_plan
+
+
+class RuleBasedAgent(Agent):
+    """As good as rules can be with the public data files and without ground truth."""
+
+    def plan(self, images: np.ndarray, instructions: Sequence[str]) -> Sequence[Plan] | None:
+        """Look at each picture once and follow the recognised goal's rules."""
+        pictures = torch.from_numpy(images).to(self.context.stock.device)
+        self._scenes = look(pictures, self.context.stock)
+        return [
+            make_plan(text, scene, self.context.stock, self.context.max_plan_steps)
+            for text, scene in zip(instructions, self._scenes, strict=True)
+        ]
+
+    def act(self, observations: dict[str, np.ndarray], infos: dict[str, Any]) -> np.ndarray:
+        """The table's tool where the step's target was seen."""
+        actions = np.zeros((len(self._scenes), 2), dtype=np.int64)
+        for index in np.flatnonzero(infos["active"]):
+            step = infos["plan"][index][infos["plan_index"][index]]
+            actions[index] = self.context.tool(table_tool(step)), ground(self._scenes[index], step)
+        return actions

