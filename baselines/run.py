@@ -12,12 +12,13 @@ import os
 import platform
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from baselines.agents import AGENTS
 from baselines.rollout import Episode, run_episodes
@@ -86,7 +87,9 @@ def summarise(runs: dict[str, list[Episode]], seed: int) -> dict[str, dict[str, 
     table: dict[str, dict[str, Any]] = {}
     for name, episodes in runs.items():
         columns = {
-            metric: [float(episode.success if metric == "success_rate" else getattr(episode, metric)) for episode in episodes]
+            metric: [
+                float(episode.success if metric == "success_rate" else getattr(episode, metric)) for episode in episodes
+            ]
             for metric in METRICS
         }
         row: dict[str, Any] = {metric: mean_interval(values, seed) for metric, values in columns.items()}
@@ -138,7 +141,12 @@ def _run(options: argparse.Namespace) -> None:
     }
     seeds = list(range(options.seed, options.seed + options.episodes))
     runs: dict[str, list[Episode]] = {}
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed} steps"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<14}"),
+        BarColumn(),
+        TextColumn("{task.completed} steps"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         for name in names:
             bar = progress.add_task(name, total=None)
@@ -148,7 +156,7 @@ def _run(options: argparse.Namespace) -> None:
                 seeds,
                 arguments,
                 pictured=PICTURED,
-                progress=lambda done, bar=bar: progress.update(bar, completed=done),
+                progress=partial(_advance, progress, bar),
             )
             total = sum(len(episode.steps) for episode in runs[name])
             progress.update(bar, total=total, completed=total)
@@ -181,6 +189,10 @@ def _run(options: argparse.Namespace) -> None:
     print_table(results, console)
     for name in ("results.json", "trajectories.jsonl", "gallery.png", "index.html"):
         console.print(f"wrote {options.out / name}")
+
+
+def _advance(progress: Progress, bar: TaskID, done: int) -> None:
+    progress.update(bar, completed=done)
 
 
 def _write_json(results: dict[str, Any], path: Path) -> None:

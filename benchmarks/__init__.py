@@ -1,0 +1,1 @@
+"""Measurements of the environment, the judge and the tools."""

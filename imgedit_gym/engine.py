@@ -184,19 +184,22 @@ class Engine:
         self.score[rows] = torch.where(verdict.valid, verdict.score, 0.0)[rows]
         return verdict
 
-    def set_plan(self, row: int, plan: Any) -> None:
+    def set_plan(self, row: int, plan: Any) -> Verdict:
         """Give an environment its plan; only before its first action.
 
         Args:
             row: Environment.
             plan: What :func:`imgedit_gym.core.plan.parse_plan` takes.
 
+        Returns:
+            Verdict on all pictures, every requirement of this environment's task counting.
+
         Raises:
             ImgEditError: If the episode has begun, or the plan is not one; the old plan stays.
         """
-        self.set_plans([row], [plan])
+        return self.set_plans([row], [plan])
 
-    def set_plans(self, rows: Sequence[int], plans: Sequence[Any]) -> None:
+    def set_plans(self, rows: Sequence[int], plans: Sequence[Any]) -> Verdict:
         """Give several environments their plans; see :meth:`set_plan`.
 
         Raises:
@@ -211,6 +214,7 @@ class Engine:
         self.by_oracle[index] = False
         verdict = self.evaluate()
         self.score[index] = torch.where(verdict.valid, verdict.score, self.score)[index]
+        return verdict
 
     def _write_plan(self, row: int, plan: Plan) -> None:
         codes = torch.zeros(self.max_plan_steps, 3, dtype=torch.int32)

@@ -33,7 +33,7 @@ class RandomAgent(Agent):
 
     def _step(self) -> PlanStep:
         def pick(words: Sequence[str]) -> str:
-            return str(words[self._rng.integers(len(words))])
+            return words[int(self._rng.integers(len(words)))]
 
         objects = [item.name for item in self.context.stock.catalogue.objects]
         match self._rng.integers(7):

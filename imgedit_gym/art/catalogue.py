@@ -189,9 +189,7 @@ def _parse_emoji(value: object, where: str) -> str:
     emoji = check_text(value, where)
     if len(emoji.removesuffix(VARIATION_SELECTOR)) != 1:
         points = " ".join(f"U+{ord(point):04X}" for point in emoji)
-        raise DataFileError(
-            f"{where}: expected one code point, optionally followed by U+FE0F, found {points}"
-        )
+        raise DataFileError(f"{where}: expected one code point, optionally followed by U+FE0F, found {points}")
     return emoji
 
 

@@ -143,9 +143,7 @@ def _stripes(variant: int, size: int) -> np.ndarray:
 def _dots(variant: int, size: int) -> np.ndarray:
     period = pattern_period("dots", variant, size)
     x, y = _cell(period)
-    radius, staggered, phase = ((0.23, True, 0.0), (0.33, False, 0.0), (0.19, True, 0.5), (0.36, False, 0.0))[
-        variant
-    ]
+    radius, staggered, phase = ((0.23, True, 0.0), (0.33, False, 0.0), (0.19, True, 0.5), (0.36, False, 0.0))[variant]
     centres = [(phase, 0.0), (phase + 0.5, 0.5)] if staggered else [(0.5, 0.5)]
     nearest = np.full((period, period), np.inf)
     for cx, cy in centres:

@@ -291,9 +291,7 @@ def _forest(c: Canvas, rng: np.random.Generator) -> None:
         tuft(c, x, floor + 0.07 + (0.95 - floor) * t, 0.02 + 0.03 * t, "#1d4a2b")
 
 
-def _trunks(
-    c: Canvas, rng: np.random.Generator, count: int, width: float, foot: float, ink: str, dark: str
-) -> None:
+def _trunks(c: Canvas, rng: np.random.Generator, count: int, width: float, foot: float, ink: str, dark: str) -> None:
     """Plants a row of straight trunks, shaded on the right, on uneven ground of the same colour."""
     for x in np.linspace(0.03, 0.97, count) + rng.uniform(-0.35, 0.35, count) / count:
         c.stroke([(x, -0.01), (x, foot)], 0.8 * width, 1.2 * width, ink)
@@ -350,9 +348,7 @@ def _desert(c: Canvas, rng: np.random.Generator) -> None:
         _mesa(c, rng, base, horizon + 0.02)
     c.below(rolling(rng, horizon + 0.01, 0.025, 1.1), "#f0a257", "#dd8444", fade_at=horizon + 0.12)
     for drop, rim, lit, dark in _DUNES:
-        crested(
-            c, rolling(rng, horizon + drop, 0.08, 0.75), rim, lit, dark, min(1.0, horizon + drop + 0.24), 0.01
-        )
+        crested(c, rolling(rng, horizon + drop, 0.08, 0.75), rim, lit, dark, min(1.0, horizon + drop + 0.24), 0.01)
     for x, t in rng.uniform(size=(8, 2)):
         streak(c, x, horizon + 0.33 + 0.15 * t, 0.22, 0.01, "#a85229", 0.4)
     _cactus(c, rng.uniform(0.06, 0.12), horizon + 0.2, rng.uniform(0.17, 0.22))
@@ -365,10 +361,7 @@ def _mesa(c: Canvas, rng: np.random.Generator, x: float, foot: float) -> None:
     shape = [(-1.5, 0.0), (-1.1, 0.45), (-1.0, 1.0), (0.95, 1.0), (1.05, 0.5), (1.5, 0.0)]
     c.poly([(x + half * dx, foot - height * up) for dx, up in shape], "#b9533f")
     c.poly(
-        [
-            (x + half * dx, foot - height * up)
-            for dx, up in ((0.3, 0), (0.25, 1), (0.95, 1), (1.05, 0.5), (1.5, 0))
-        ],
+        [(x + half * dx, foot - height * up) for dx, up in ((0.3, 0), (0.25, 1), (0.95, 1), (1.05, 0.5), (1.5, 0))],
         "#a04438",
     )
     c.rect(x - half, foot - 0.9 * height, x + 0.96 * half, foot - 0.78 * height, "#cf6d4b", 0.7)
@@ -515,9 +508,7 @@ def _autumn_park(c: Canvas, rng: np.random.Generator) -> None:
     _path(c, rng, horizon + 0.075)
     for index, (x, t) in enumerate(rng.uniform(size=(34, 2))):
         y = horizon + 0.12 + (0.86 - horizon) * t
-        c.ellipse(
-            x, y, 0.006 + 0.007 * t, 0.003 + 0.004 * t, ("#e5672f", "#f2b13f", "#a8322a")[index % 3], 0.9
-        )
+        c.ellipse(x, y, 0.006 + 0.007 * t, 0.003 + 0.004 * t, ("#e5672f", "#f2b13f", "#a8322a")[index % 3], 0.9)
 
 
 def _path(c: Canvas, rng: np.random.Generator, top: float) -> None:
@@ -538,9 +529,7 @@ def _stage(c: Canvas, rng: np.random.Generator) -> None:
     floor = rng.uniform(0.7, 0.76)
     c.sky([(0.0, "#2a0c36"), (floor, "#6d1f5a")])
     for x in np.linspace(0.0, 1.0, 15):
-        c.shade(
-            [(x, 0), (x + 0.035, 0), (x + 0.035, floor), (x, floor)], [(0.0, "#240a30"), (floor, "#5c184f")]
-        )
+        c.shade([(x, 0), (x + 0.035, 0), (x + 0.035, floor), (x, floor)], [(0.0, "#240a30"), (floor, "#5c184f")])
     c.shade(_band(floor, 1.01), [(floor, "#8a5232"), (1.0, "#c4814a")])
     for row in range(-9, 10):
         c.stroke([(0.5 + 0.075 * row, floor), (0.5 + 0.15 * row, 1.01)], 0.003, 0.006, "#6b3c26", 0.7)
@@ -597,9 +586,7 @@ def _kitchen(c: Canvas, rng: np.random.Generator) -> None:
     lamp = rng.uniform(0.78, 0.86)
     c.rect(lamp - 0.003, 0.0, lamp + 0.003, 0.14, "#5a6a68")
     c.glow(lamp, 0.24, 0.26, "#fff6d0", 0.7)
-    c.poly(
-        [(lamp - 0.025, 0.13), (lamp + 0.025, 0.13), (lamp + 0.08, 0.215), (lamp - 0.08, 0.215)], "#e98f6b"
-    )
+    c.poly([(lamp - 0.025, 0.13), (lamp + 0.025, 0.13), (lamp + 0.08, 0.215), (lamp - 0.08, 0.215)], "#e98f6b")
     c.ellipse(lamp, 0.215, 0.045, 0.014, "#fff3bd")
     for x in np.arange(0.0, 1.05, 0.0625):
         c.poly(
@@ -634,10 +621,7 @@ def _window(c: Canvas, x: float, top: float) -> None:
         [(x, top), (x + 0.28, top), (x + 0.28, top + 0.28), (x, top + 0.28)],
         [(top, "#9fdaf2"), (top + 0.28, "#e2f6fb")],
     )
-    hill = [
-        (x + 0.28 * t, top + 0.28 - 0.075 * np.sin(np.pi * (0.15 + 0.75 * t)))
-        for t in np.linspace(0.0, 1.0, 12)
-    ]
+    hill = [(x + 0.28 * t, top + 0.28 - 0.075 * np.sin(np.pi * (0.15 + 0.75 * t))) for t in np.linspace(0.0, 1.0, 12)]
     c.poly([*hill, (x + 0.28, top + 0.29), (x, top + 0.29)], "#a9d98f")
     c.rect(x + 0.132, top, x + 0.148, top + 0.3, "#ffffff")
     c.rect(x - 0.04, top + 0.29, x + 0.32, top + 0.32, "#f2e3cf")

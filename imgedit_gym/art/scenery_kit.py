@@ -74,9 +74,7 @@ class Canvas:
         """Fills a polygon."""
         self._draw.polygon(self._pixels(points), fill=(*self.ink(color), round(255 * alpha)))
 
-    def rect(
-        self, left: float, top: float, right: float, bottom: float, color: str, alpha: float = 1.0
-    ) -> None:
+    def rect(self, left: float, top: float, right: float, bottom: float, color: str, alpha: float = 1.0) -> None:
         """Fills an axis-parallel box."""
         self.poly([(left, top), (right, top), (right, bottom), (left, bottom)], color, alpha)
 
@@ -115,15 +113,11 @@ class Canvas:
     def glow(self, x: float, y: float, radius: float, color: str, alpha: float, squash: float = 1.0) -> None:
         """Lays a soft round light over the picture; `squash` scales its height."""
         width, height = round(2 * radius * self.side), round(2 * radius * squash * self.side)
-        mask = (
-            _glow_mask().resize((width, height), Image.Resampling.BILINEAR).point(lambda level: level * alpha)
-        )
+        mask = _glow_mask().resize((width, height), Image.Resampling.BILINEAR).point(lambda level: level * alpha)
         corner = (round(x * self.side - width / 2), round(y * self.side - height / 2))
         self.image.paste(self.ink(color), (*corner, corner[0] + width, corner[1] + height), mask)
 
-    def stroke(
-        self, points: Sequence[Point], start: float, end: float, color: str, alpha: float = 1.0
-    ) -> None:
+    def stroke(self, points: Sequence[Point], start: float, end: float, color: str, alpha: float = 1.0) -> None:
         """Draws a line through `points` whose width runs from `start` to `end`."""
         path = np.asarray(points, dtype=float)
         along = np.gradient(path, axis=0)
@@ -213,9 +207,7 @@ def cloud(canvas: Canvas, x: float, y: float, width: float, color: str, under: s
         for dx, dy, radius in puffs:
             canvas.disc(x + dx * width, y + (dy + lift) * width, radius * grow * width, ink)
         base = 0.15 * grow
-        canvas.rect(
-            x - 0.36 * width, y + (lift - 0.02) * width, x + 0.36 * width, y + (lift + base) * width, ink
-        )
+        canvas.rect(x - 0.36 * width, y + (lift - 0.02) * width, x + 0.36 * width, y + (lift + base) * width, ink)
 
 
 def sun(canvas: Canvas, x: float, y: float, radius: float, color: str, halo: str) -> None:
@@ -268,9 +260,7 @@ def pine(canvas: Canvas, x: float, foot: float, height: float, color: str, snow:
             canvas.poly([(x, top), *((x + side * dx, top + cut * dy) for dx, dy in teeth)], snow)
 
 
-def round_tree(
-    canvas: Canvas, x: float, foot: float, height: float, crown: str, lit: str, trunk: str
-) -> None:
+def round_tree(canvas: Canvas, x: float, foot: float, height: float, crown: str, lit: str, trunk: str) -> None:
     """Draws a broad-leaved tree with a puffy crown lit from the upper left."""
     canvas.stroke([(x, foot), (x, foot - 0.5 * height)], 0.1 * height, 0.06 * height, trunk)
     puffs = (
@@ -313,9 +303,7 @@ def tuft(canvas: Canvas, x: float, foot: float, height: float, color: str) -> No
         canvas.poly([(x - base, foot), (x + lean * height, foot - height), (x + base, foot)], color)
 
 
-def streak(
-    canvas: Canvas, x: float, y: float, width: float, thick: float, color: str, alpha: float = 1.0
-) -> None:
+def streak(canvas: Canvas, x: float, y: float, width: float, thick: float, color: str, alpha: float = 1.0) -> None:
     """Draws a horizontal lens: a glint on water, a fold in snow or sand."""
     t = np.linspace(0.0, np.pi, 9)
     upper = [(x - width / 2 * np.cos(a), y - thick / 2 * np.sin(a)) for a in t]

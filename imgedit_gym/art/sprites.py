@@ -111,7 +111,7 @@ def _fit(picture: Image.Image, size: int) -> np.ndarray:
     """Crop to what is drawn and centre it in a square, its longer side filling the square."""
     picture = picture.crop(picture.getbbox())
     scale = size / max(picture.size)
-    extent = tuple(max(1, round(side * scale)) for side in picture.size)
+    extent = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     small = picture.convert("RGBa").resize(extent, Image.Resampling.LANCZOS).convert("RGBA")
     square = Image.new("RGBA", (size, size))
     square.paste(small, ((size - extent[0]) // 2, (size - extent[1]) // 2))

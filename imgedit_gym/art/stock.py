@@ -124,9 +124,7 @@ def _sprite_statistics(sprites: np.ndarray) -> dict[str, np.ndarray]:
     means = (rgb * weight[..., None]).sum((1, 2)) / total[:, None]
     spread = rgb.max(-1) - rgb.min(-1)
     chroma = (spread * weight).sum((1, 2)) / total
-    tilt = np.stack(
-        [rgb[..., 0] - 0.5 * (rgb[..., 1] + rgb[..., 2]), np.sqrt(3) / 2 * (rgb[..., 1] - rgb[..., 2])], -1
-    )
+    tilt = np.stack([rgb[..., 0] - 0.5 * (rgb[..., 1] + rgb[..., 2]), np.sqrt(3) / 2 * (rgb[..., 1] - rgb[..., 2])], -1)
     vector = (tilt * weight[..., None]).sum((1, 2))
     length = np.hypot(tilt[..., 0], tilt[..., 1])
     unity = np.hypot(vector[:, 0], vector[:, 1]) / (length * weight).sum((1, 2)).clip(1e-3)

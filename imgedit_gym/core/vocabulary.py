@@ -43,9 +43,7 @@ class Vocabulary:
             if not words or words[0] != NONE:
                 raise DataFileError(f"vocabulary: {name} must start with the empty word; found {words[:1]}")
             if len(words) > size - RESERVED:
-                raise DataFileError(
-                    f"vocabulary: {name} has {len(words)} words; at most {size - RESERVED} fit"
-                )
+                raise DataFileError(f"vocabulary: {name} has {len(words)} words; at most {size - RESERVED} fit")
             doubles = sorted({word for word in words if words.count(word) > 1})
             if doubles:
                 raise DataFileError(f"vocabulary: {name} holds {doubles} twice; each word has one code")

@@ -21,14 +21,10 @@ def _grade(
     base = wp.vec3(grey, grey, grey)
     bent = base + saturation[n] * (color - base)
     o = offset[n]
-    write_color(
-        out, n, y, x, wp.vec3(bent[0] * gain[n, 0] + o, bent[1] * gain[n, 1] + o, bent[2] * gain[n, 2] + o)
-    )
+    write_color(out, n, y, x, wp.vec3(bent[0] * gain[n, 0] + o, bent[1] * gain[n, 1] + o, bent[2] * gain[n, 2] + o))
 
 
-def grade(
-    images: torch.Tensor, gain: torch.Tensor, offset: torch.Tensor, saturation: torch.Tensor
-) -> torch.Tensor:
+def grade(images: torch.Tensor, gain: torch.Tensor, offset: torch.Tensor, saturation: torch.Tensor) -> torch.Tensor:
     """Saturation about luma, then gain by channel, then offset.
 
     Args:

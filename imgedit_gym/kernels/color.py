@@ -26,9 +26,7 @@ def distance(a: wp.vec3, b: wp.vec3) -> float:
 @wp.func
 def clamp_color(color: wp.vec3) -> wp.vec3:
     """Each channel limited to [0, 255]."""
-    return wp.vec3(
-        wp.clamp(color[0], 0.0, 255.0), wp.clamp(color[1], 0.0, 255.0), wp.clamp(color[2], 0.0, 255.0)
-    )
+    return wp.vec3(wp.clamp(color[0], 0.0, 255.0), wp.clamp(color[1], 0.0, 255.0), wp.clamp(color[2], 0.0, 255.0))
 
 
 @wp.func

@@ -15,7 +15,9 @@ _FAR = wp.constant(1.0e6)
 
 
 @wp.func
-def _border(image: wp.array4d(dtype=wp.uint8), mask: wp.array3d(dtype=wp.uint8), n: int, y: int, x: int, dy: int, dx: int) -> wp.vec4:
+def _border(
+    image: wp.array4d(dtype=wp.uint8), mask: wp.array3d(dtype=wp.uint8), n: int, y: int, x: int, dy: int, dx: int
+) -> wp.vec4:
     """Mean of up to three unmasked pixels from (y, x) outwards; the last component counts them."""
     size = image.shape[1]
     total = wp.vec4(0.0, 0.0, 0.0, 0.0)

@@ -89,7 +89,14 @@ def reduce_labels(
         if count > best_count:
             best = label
             best_count = count
-    if y1 > boxes[b, 0] and y0 < boxes[b, 2] and x1 > boxes[b, 1] and x0 < boxes[b, 3] and best == 0 or best == box_label:
+    if (
+        (y1 > boxes[b, 0]
+        and y0 < boxes[b, 2]
+        and x1 > boxes[b, 1]
+        and x0 < boxes[b, 3]
+        and best == 0)
+        or best == box_label
+    ):
         best = int(box_label)
         best_count = (y1 - y0) * (x1 - x0)
         plain = int(0)

@@ -9,7 +9,6 @@ import warp as wp
 wp.init()
 
 
-
 def launch(kernel: Any, dim: int | Sequence[int], inputs: Sequence[Any], device: torch.device) -> None:
     """Launch a kernel; torch tensors among the inputs are passed as Warp arrays that share their memory.
 
@@ -43,3 +42,8 @@ def struct_of(struct: Any, tensors: dict[str, torch.Tensor], **scalars: Any) -> 
 
 def _element(struct: Any, name: str) -> Any:
     return struct.vars[name].type.dtype
+
+
+def struct_fields(struct: Any) -> tuple[str, ...]:
+    """Names of a Warp struct's members."""
+    return tuple(struct.vars)

@@ -84,7 +84,5 @@ def letter_masks(images: torch.Tensor, masks: torch.Tensor, ground: torch.Tensor
         ``bool [n, S, S]``.
     """
     letters = torch.empty(masks.shape, dtype=torch.uint8, device=images.device)
-    launch(
-        _mark_letters, masks.shape, [images, masks.view(torch.uint8), ground.contiguous(), letters], images.device
-    )
+    launch(_mark_letters, masks.shape, [images, masks.view(torch.uint8), ground.contiguous(), letters], images.device)
     return letters.view(torch.bool)

@@ -197,9 +197,7 @@ def _to_stock_size(images: torch.Tensor, stock: Stock) -> torch.Tensor:
 
 def _resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
     planes = pictures.permute(0, 3, 1, 2)
-    planes = functional.interpolate(
-        planes, size=(size, size), mode="bilinear", antialias=True, align_corners=False
-    )
+    planes = functional.interpolate(planes, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
     return planes.permute(0, 2, 3, 1)
 
 
@@ -245,9 +243,7 @@ def _spots(size: int, device: str) -> torch.Tensor:
 
 def _explained(pixels: torch.Tensor, plates: torch.Tensor, tolerance: float = 6.0) -> torch.Tensor:
     """Share of pixels ``[n, P, 3]`` that plates ``[n or 1, K, P, 3]`` explain, ``float32 [n, K]``."""
-    near = torch.stack(
-        [(pixels - plates[:, k]).abs().amax(-1) <= tolerance for k in range(plates.shape[1])], 1
-    )
+    near = torch.stack([(pixels - plates[:, k]).abs().amax(-1) <= tolerance for k in range(plates.shape[1])], 1)
     return near.float().mean(2)
 
 
@@ -340,9 +336,7 @@ def _texts(headlines: Headlines, stock: Stock) -> list[str | None]:
     return [stock.headlines[row] if match >= HEADLINE_MATCH else None for row, match in pairs]
 
 
-def _without_headline(
-    seen: torch.Tensor, backdrops: Backdrops, headlines: Headlines, stock: Stock
-) -> torch.Tensor:
+def _without_headline(seen: torch.Tensor, backdrops: Backdrops, headlines: Headlines, stock: Stock) -> torch.Tensor:
     """Pictures with the headline's box painted over with the backdrop."""
     left = (stock.size - stock.texts.shape[2]) // 2
     clean = seen.clone()
@@ -461,9 +455,7 @@ class _Windows:
         return _Windows(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def _detect(
-    seen: torch.Tensor, backdrops: Backdrops, headlines: Headlines, stock: Stock
-) -> list[list[Detection]]:
+def _detect(seen: torch.Tensor, backdrops: Backdrops, headlines: Headlines, stock: Stock) -> list[list[Detection]]:
     clean = _without_headline(seen, backdrops, headlines, stock)
     planes = torch.cat([clean - backdrops.plates, backdrops.plates, torch.ones_like(clean[..., :1])], 3)
     day = torch.ones_like(stock.lights[:1])
@@ -480,9 +472,7 @@ def _detect(
     return [sorted(some, key=lambda detection: -detection.score) for some in found]
 
 
-def _fit(
-    terms: torch.Tensor, templates: _Templates, known: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _fit(terms: torch.Tensor, templates: _Templates, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """How well sprites fit windows.
 
     Args:
@@ -523,9 +513,7 @@ def _propose(view: _View, stock: Stock) -> _Windows:
     return _apart(windows, len(view.known), PROPOSAL_FIT)
 
 
-def _worth_a_look(
-    planes: torch.Tensor, known: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _worth_a_look(planes: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Windows in the middle of which something differs from the backdrop: picture, top and left."""
     different = ((planes[:, :3].abs().amax(1) > 14.0) | ~known[:, None, None]) & (planes[:, 6] > 0.5)
     ticks = torch.linspace(-0.5, 0.5, COARSE, device=planes.device)
@@ -597,9 +585,7 @@ def _sample(planes: torch.Tensor, picture: torch.Tensor, places: torch.Tensor) -
     rows = at[:, :, 0, :, None].expand(w, m, FINE, FINE)
     columns = at[:, :, 1, None, :].expand(w, m, FINE, FINE)
     grid = torch.stack([columns, rows], 4).flatten(2, 3)
-    return functional.grid_sample(
-        planes[picture], grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    return functional.grid_sample(planes[picture], grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _take(windows: _Windows, found: list[list[Detection]], stock: Stock) -> bool:
@@ -609,8 +595,7 @@ def _take(windows: _Windows, found: list[list[Detection]], stock: Stock) -> bool
     for picture, place, sprite, fit in zip(*(column.tolist() for column in columns), strict=True):
         row, column, edge = place
         if any(
-            hypot(row - other.row, column - other.column) < APART * max(edge, other.edge)
-            for other in found[picture]
+            hypot(row - other.row, column - other.column) < APART * max(edge, other.edge) for other in found[picture]
         ):
             continue
         score = min(max(fit, 0.0), 1.0)
@@ -681,10 +666,7 @@ def _clearances(scene: Scene) -> list[tuple[float, float, int]]:
         row, column = (region // LATTICE + 0.5) / LATTICE, (region % LATTICE + 0.5) / LATTICE
         if line[0] <= row <= line[1]:
             continue
-        gaps = [
-            max(abs(found.row - row), abs(found.column - column)) - 0.5 * found.edge
-            for found in scene.detections
-        ]
+        gaps = [max(abs(found.row - row), abs(found.column - column)) - 0.5 * found.edge for found in scene.detections]
         border = min(row, column, 1.0 - row, 1.0 - column)
         headline = min(abs(row - edge) for edge in line if 0.0 < edge < 1.0)
         cells.append((min([*gaps, headline, 0.5]), border, 1 + region))

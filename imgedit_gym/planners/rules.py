@@ -204,9 +204,7 @@ class _Picture:
         self._goals, self._objects, self._stock = goals, objects, stock
         self._present = {found.sprite for found in objects}
         self._seen = frozenset(self._present)
-        self._unwelcome = frozenset(
-            i for goal in goals for i in goal.forbidden | goal.limited | goal.recolored
-        )
+        self._unwelcome = frozenset(i for goal in goals for i in goal.forbidden | goal.limited | goal.recolored)
 
     def object_steps(self) -> list[PlanStep]:
         """Steps for the objects that break a rule."""

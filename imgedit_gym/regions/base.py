@@ -51,8 +51,5 @@ def cell_boxes(size: int, device: torch.device) -> torch.Tensor:
     """Boxes of all regions before segmentation, ``int32 [N_REGIONS, 4]``: the picture, then the cells by row."""
     edges = [round(i * size / LATTICE) for i in range(LATTICE + 1)]
     boxes = [(0, 0, size, size)]
-    boxes += [
-        (edges[y], edges[x], edges[y + 1], edges[x + 1]) for y in range(LATTICE) for x in range(LATTICE)
-    ]
+    boxes += [(edges[y], edges[x], edges[y + 1], edges[x + 1]) for y in range(LATTICE) for x in range(LATTICE)]
     return torch.tensor(boxes, dtype=torch.int32, device=device)
-

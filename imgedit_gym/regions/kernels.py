@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Kernels that find where each segment label lies."""
 
 import warp as wp

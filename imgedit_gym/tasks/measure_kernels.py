@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Kernels of the pixel checklist: what a canvas shows, against what the renderer knows.
 
 A canvas is explained cell by cell: as the background (the clean plate, under the tone or colour the whole picture
@@ -461,7 +462,9 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         if tone == _VIVID:
             value = ramp(chroma_c / wp.max(chroma_e, 1.0), 1.06, 1.14)
         if tone == _MUTED:
-            value = ramp(chroma_c / wp.max(chroma_e, 1.0), 0.85, 0.72) * ramp(chroma_c / wp.max(chroma_e, 1.0), 0.1, 0.25)
+            value = ramp(chroma_c / wp.max(chroma_e, 1.0), 0.85, 0.72) * ramp(
+                chroma_c / wp.max(chroma_e, 1.0), 0.1, 0.25
+            )
         if tone == _MONOCHROME:
             value = ramp(chroma_c / weight, 20.0, 12.0)
         if tone == _VINTAGE:
@@ -900,8 +903,19 @@ def _is_new_pixel(
 
 @wp.func
 def _reach(
-    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int,
-    start: int, end: int, way: int, low: int, high: int, columns: int, stride: int, allowed: int,
+    canvas: wp.array4d(dtype=wp.uint8),
+    known: Known,
+    found: Found,
+    n: int,
+    b: int,
+    start: int,
+    end: int,
+    way: int,
+    low: int,
+    high: int,
+    columns: int,
+    stride: int,
+    allowed: int,
 ) -> int:
     """The last line, going one way from ``start``, that shows a new pixel, before a gap or the end."""
     size = canvas.shape[1]
@@ -933,7 +947,9 @@ def _reach(
 
 
 @wp.func
-def _template(known: Known, table: wp.array2d(dtype=wp.vec4), s: int, i: int, light: wp.vec3, ground: wp.vec3) -> wp.vec3:
+def _template(
+    known: Known, table: wp.array2d(dtype=wp.vec4), s: int, i: int, light: wp.vec3, ground: wp.vec3
+) -> wp.vec3:
     rgba = table[s, i]
     over = wp.cw_mul(wp.vec3(rgba[0], rgba[1], rgba[2]), light)
     return over + (1.0 - rgba[3]) * ground
@@ -958,8 +974,16 @@ def _crop_color(
 
 @wp.func
 def _match_gap(
-    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, sprite: int, box: wp.vec4,
-    grey: bool, write: bool, f: int,
+    canvas: wp.array4d(dtype=wp.uint8),
+    known: Known,
+    found: Found,
+    n: int,
+    b: int,
+    sprite: int,
+    box: wp.vec4,
+    grey: bool,
+    write: bool,
+    f: int,
 ) -> float:
     """Mean distance between what a box shows and a sprite fitted to it, on a CROP x CROP lattice."""
     size = canvas.shape[1]
@@ -996,9 +1020,7 @@ def _match_gap(
 
 
 @wp.func
-def _bare_gap(
-    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, box: wp.vec4
-) -> float:
+def _bare_gap(canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, box: wp.vec4) -> float:
     """Mean distance between what a box shows and the ground alone."""
     size = canvas.shape[1]
     height = box[2] - box[0]
@@ -1187,7 +1209,10 @@ def name_things(
         found.sprite[n, f] = best
         _match_gap(canvas, known, found, n, b, best, best_box, grey, True, f)
         found.boxes[n, f] = wp.vec4i(
-            int(wp.round(best_box[0])), int(wp.round(best_box[1])), int(wp.round(best_box[2])), int(wp.round(best_box[3]))
+            int(wp.round(best_box[0])),
+            int(wp.round(best_box[1])),
+            int(wp.round(best_box[2])),
+            int(wp.round(best_box[3])),
         )
 
 
@@ -1303,7 +1328,6 @@ def _text_ground(
     left = known.headline_box[b, 1]
     height = known.headline_box[b, 2] - top
     width = known.headline_box[b, 3] - left
-    old = known.headline[b]
     panel = wp.vec3(0.0, 0.0, 0.0)
     if known.headline_panel[b] == 1:
         # the corner of the box shows the panel alone

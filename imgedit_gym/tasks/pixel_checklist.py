@@ -136,9 +136,7 @@ class PixelChecklist:
             device,
         )
 
-    def measure(
-        self, canvas: torch.Tensor, due: torch.Tensor, rows: torch.Tensor | None = None
-    ) -> PixelMeasurement:
+    def measure(self, canvas: torch.Tensor, due: torch.Tensor, rows: torch.Tensor | None = None) -> PixelMeasurement:
         """Measure pictures; see :class:`imgedit_gym.core.tasks.Checklist`."""
         n, device = len(canvas), canvas.device
         rows = self._all_rows if rows is None else rows
@@ -257,7 +255,7 @@ def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 
 
 def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mean colour ``float32 [plates, CELLS, 3]``, detail and busyness ``[plates, CELLS]`` of the stock's backgrounds."""
+    """Mean colour ``[plates, CELLS, 3]``, detail and busyness ``[plates, CELLS]`` of the stock's backgrounds."""
     n = len(stock.plates)
     means = torch.zeros(n, CELLS, 3, device=stock.device)
     detail = torch.zeros(n, CELLS, device=stock.device)

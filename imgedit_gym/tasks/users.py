@@ -137,9 +137,7 @@ def _picture(image: Any, size: int) -> tuple[np.ndarray, tuple[float, float]]:
 
 
 def _scaled(box: Any, scale: tuple[float, float], where: str) -> tuple[int, int, int, int]:
-    if not (
-        isinstance(box, (tuple, list)) and len(box) == 4 and all(isinstance(edge, (int, float)) for edge in box)
-    ):
+    if not (isinstance(box, (tuple, list)) and len(box) == 4 and all(isinstance(edge, (int, float)) for edge in box)):
         raise ImgEditError(f"{where}: expected {_REACH}; found {box!r}")
     top, left, bottom, right = (round(edge * scale[i % 2]) for i, edge in enumerate(box))
     if not (0 <= top < bottom and 0 <= left < right):
@@ -212,7 +210,9 @@ def _requirement(
             members = set_index(str(entry.get("object")))
             count = entry.get("count", 1)
             if members < 0 or not isinstance(count, int) or not 1 <= count <= MAX_OBJECTS:
-                raise ImgEditError(f"checklist: expected an object or category of the stock and a count; found {entry!r}")
+                raise ImgEditError(
+                    f"checklist: expected an object or category of the stock and a count; found {entry!r}"
+                )
             return Kind.PRESENT, f"at least {count} of {entry['object']}", 0, members, count
         case "background":
             kinds = entry.get("background")
@@ -224,7 +224,9 @@ def _requirement(
             return Kind.BACKGROUND_COLOR, f"the background is {COLORS[color]}", 0, color, 0
         case "headline":
             if not has_headline or not isinstance(entry.get("text"), str) or not normalise(entry["text"]):
-                raise ImgEditError(f"checklist: a headline needs its 'text' and the option 'headline_box'; found {entry!r}")
+                raise ImgEditError(
+                    f"checklist: a headline needs its 'text' and the option 'headline_box'; found {entry!r}"
+                )
             text = normalise(entry["text"])
             return Kind.HEADLINE, f"headline: {text}", 0, stock.text_row(text), 1
         case "tone":

@@ -55,9 +55,7 @@ class Paste(Tool):
         """Paste each step's object into its region."""
         return self._paste(images, regions, steps, torch.ones(len(images), 3, device=images.device))
 
-    def _paste(
-        self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch, light: torch.Tensor
-    ) -> torch.Tensor:
+    def _paste(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch, light: torch.Tensor) -> torch.Tensor:
         where, _ = places(regions)
         sprites = self.lookup.sprite[steps.values].to(torch.int32)
         return paste_sprites(images, self.stock.sprites, sprites, where, light)

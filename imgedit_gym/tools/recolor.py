@@ -37,7 +37,11 @@ class HueShift(Colorer):
     """Turns the region's hue to the colour's: right for saturated things, without effect on grey ones."""
 
     id = "hue_shift"
-    problems = ("", f"the plan step names no colour with a hue ({', '.join(COLORS[:_CHROMATIC])})", "the region is empty")
+    problems = (
+        "",
+        f"the plan step names no colour with a hue ({', '.join(COLORS[:_CHROMATIC])})",
+        "the region is empty",
+    )
 
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Steps whose value is a colour with a hue."""

@@ -1,0 +1,1 @@
+"""Procedural adverts with exact answers."""

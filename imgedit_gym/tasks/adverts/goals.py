@@ -217,9 +217,7 @@ class GoalBook:
 
     @cached_property
     def _compatible_pairs(self) -> tuple[tuple[int, int], ...]:
-        return tuple(
-            (i, j) for i, j in combinations(self.seen, 2) if compatible(self.goals[i], self.goals[j])
-        )
+        return tuple((i, j) for i, j in combinations(self.seen, 2) if compatible(self.goals[i], self.goals[j]))
 
 
 def compatible(first: Goal, second: Goal) -> bool:
@@ -251,9 +249,7 @@ def _resolve(value: object, catalogue: Catalogue, where: str, low: int = 1) -> t
     except DataFileError as error:
         raise DataFileError(f"{where}: {error}") from None
     if len(indices) < low:
-        raise DataFileError(
-            f"{where}: expected terms that select at least {low} objects, found {len(indices)}"
-        )
+        raise DataFileError(f"{where}: expected terms that select at least {low} objects, found {len(indices)}")
     return indices, terms
 
 
@@ -371,9 +367,7 @@ def _check_consistent(goal: Goal, catalogue: Catalogue, where: str) -> None:
     for first, ours, second, theirs in pairs:
         if ours & theirs:
             names = ", ".join(repr(catalogue.objects[i].name) for i in sorted(ours & theirs)[:3])
-            raise DataFileError(
-                f"{where}: expected {first} and {second} to share no object, found {names} in both"
-            )
+            raise DataFileError(f"{where}: expected {first} and {second} to share no object, found {names} in both")
     if goal.tone in COLORLESS_TONES and goal.sets_color:
         raise DataFileError(f"{where}: expected no colour beside tone {goal.tone!r}, found one")
 
@@ -392,20 +386,14 @@ def _check_book(book: GoalBook, path: Path) -> None:
     names = [goal.name for goal in book.goals]
     for name in names:
         if names.count(name) > 1:
-            raise DataFileError(
-                f"{path}: goal {name!r}: the name is used {names.count(name)} times, names are unique"
-            )
+            raise DataFileError(f"{path}: goal {name!r}: the name is used {names.count(name)} times, names are unique")
     labels = [(f"goal {goal.name!r}", goal) for goal in book.goals]
     _check_unique(((label, text) for label, goal in labels for text in goal.phrasings), "phrasing", path)
     _check_unique(((label, text) for label, goal in labels for text in goal.keywords), "keyword", path)
     neutral = [("neutral_headlines", text) for text in book.neutral_headlines]
-    _check_unique(
-        neutral + [(label, text) for label, goal in labels for text in goal.headlines], "headline", path
-    )
+    _check_unique(neutral + [(label, text) for label, goal in labels for text in goal.headlines], "headline", path)
     if len(book.headlines) > MAX_PHRASES:
-        raise DataFileError(
-            f"{path}: expected at most {MAX_PHRASES} headlines in all, found {len(book.headlines)}"
-        )
+        raise DataFileError(f"{path}: expected at most {MAX_PHRASES} headlines in all, found {len(book.headlines)}")
 
 
 @lru_cache(maxsize=8)
@@ -438,6 +426,4 @@ def load_goals(path: str | Path | None = None, catalogue: Catalogue | None = Non
     Raises:
         DataFileError: If the file is missing, is not TOML, or has a mistake in an entry.
     """
-    return _load(
-        GOALS_PATH if path is None else Path(path), load_catalogue() if catalogue is None else catalogue
-    )
+    return _load(GOALS_PATH if path is None else Path(path), load_catalogue() if catalogue is None else catalogue)

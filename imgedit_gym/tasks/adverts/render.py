@@ -13,6 +13,7 @@ from imgedit_gym.kernels.runtime import launch, struct_of
 from imgedit_gym.tasks.adverts.render_kernels import Art, draw_objects, draw_plates
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
+
 class Renderer:
     """Draws batches of adverts with one stock of art.
 

@@ -1,10 +1,11 @@
+# mypy: ignore-errors
 """Kernels that draw adverts: plates, headline, shadows and objects, with the label of every pixel."""
 
 import warp as wp
 
 from imgedit_gym.kernels.color import clamp_color, multiply, rotate_hue, write_color
 from imgedit_gym.kernels.sprite import sample_sprite
-from imgedit_gym.tasks.adverts.scene import SceneArrays
+from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
 
 _SHADOW_REACH = wp.constant(0.07)
 _SEEN = wp.constant(0.02)

@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """The kernel that invents adverts: goal, plan, objects, layout and colours, one thread a task.
 
 Everything follows from the task's key. What a goal asks for and the picture already satisfies needs no step, so the
@@ -8,7 +9,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.kernels.random import random_below, random_between, random_bits, random_unit
-from imgedit_gym.tasks.adverts.scene import SceneArrays
+from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
 
 _SLOTS = wp.constant(12)
 _STRIDE = wp.constant(5)
@@ -122,8 +123,16 @@ def _wanted(goals: GoalArrays, g0: int, g1: int, j: int) -> bool:
 
 @wp.func
 def _choose(
-    key: wp.int64, counter: int, goals: GoalArrays, g0: int, g1: int, members: int, rule: int, wanted: int,
-    used: wp.array2d(dtype=wp.uint8), n: int,
+    key: wp.int64,
+    counter: int,
+    goals: GoalArrays,
+    g0: int,
+    g1: int,
+    members: int,
+    rule: int,
+    wanted: int,
+    used: wp.array2d(dtype=wp.uint8),
+    n: int,
 ) -> int:
     """A random unused object, or -1.
 
@@ -370,7 +379,6 @@ def sample_adverts(
             break
         scene.sprite[b, _slot(first, placed)] = j
         placed += 1
-    n_objects = placed
     if random_unit(key, 80) < 0.5 and placed < 10:
         scene.sprite[b, _slot(first, placed)] = goals.n_objects + random_below(key, 81, goals.n_badges)
         placed += 1
@@ -519,8 +527,18 @@ def sample_adverts(
                     near = scene.place[b, _slot(first, i - 1)]
                     angle = random_between(key, 780 + i, 0.0, 6.2831853)
                     gap = random_between(key, 800 + i, 0.5, 0.7) * 0.5 * (near[2] + edge)
-                    cy = wp.clamp(near[0] + gap * wp.sin(angle), upper + 0.5 * edge, upper + 0.79 - 0.5 * edge)
-                    cx = wp.clamp(near[1] + gap * wp.cos(angle), 0.52 * edge, 1.0 - 0.52 * edge)
+                    at_y = wp.clamp(near[0] + gap * wp.sin(angle), upper + 0.5 * edge, upper + 0.79 - 0.5 * edge)
+                    at_x = wp.clamp(near[1] + gap * wp.cos(angle), 0.52 * edge, 1.0 - 0.52 * edge)
+                    # not so far over anything that it could no longer be seen
+                    visible = int(1)
+                    for k in range(i):
+                        other = scene.place[b, _slot(first, k)]
+                        apart = wp.length(wp.vec2(at_y - other[0], at_x - other[1]))
+                        if apart < 0.45 * 0.5 * (other[2] + edge):
+                            visible = int(0)
+                    if visible == 1:
+                        cy = at_y
+                        cx = at_x
             scene.place[b, slot] = wp.vec4(cy, cx, edge, random_between(key, 820 + i, 0.15, 0.4))
             task.keep[b, slot + 1] = wp.uint8(1)
         else:
@@ -641,4 +659,3 @@ def sample_adverts(
     task.plan_length[b] = p
     for slot in range(_SLOTS):
         task.slots[b, slot] = scene.sprite[b, slot]
-

@@ -6,27 +6,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-import warp as wp
 
 from imgedit_gym.core.checklist import MAX_OBJECTS
 from imgedit_gym.kernels.runtime import struct_of
-
-
-@wp.struct
-class SceneArrays:
-    """The tensors of :class:`SceneBatch` as kernels see them."""
-
-    kind: wp.array(dtype=wp.int32)
-    variant: wp.array(dtype=wp.int32)
-    palette: wp.array2d(dtype=wp.vec3)
-    light: wp.array(dtype=wp.vec3)
-    sprite: wp.array2d(dtype=wp.int32)
-    place: wp.array2d(dtype=wp.vec4)
-    tint: wp.array2d(dtype=wp.int32)
-    text: wp.array(dtype=wp.int32)
-    panel: wp.array(dtype=wp.int32)
-    box: wp.array2d(dtype=wp.int32)
-    ink: wp.array2d(dtype=wp.vec3)
+from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
 
 
 @dataclass

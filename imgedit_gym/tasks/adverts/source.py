@@ -14,7 +14,7 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, Plan
 from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.kernels.runtime import launch, struct_of
+from imgedit_gym.kernels.runtime import launch, struct_fields, struct_of
 from imgedit_gym.tasks.adverts.goals import load_goals
 from imgedit_gym.tasks.adverts.render import Renderer
 from imgedit_gym.tasks.adverts.sample_kernels import TaskArrays, sample_adverts
@@ -85,9 +85,7 @@ class Adverts:
         """Room for n tasks; see :class:`imgedit_gym.tasks.base.TaskSource`."""
         batch = TaskBatch.empty(n, self.stock.size, self.max_plan_steps, self.stock.device)
         self._scenes[id(batch)] = SceneBatch.empty(n, self.stock.device)
-        self._checklists[id(batch)] = PixelChecklist(
-            batch, self.stock, self.tables.sets.tensor(self.stock.device)
-        )
+        self._checklists[id(batch)] = PixelChecklist(batch, self.stock, self.tables.sets.tensor(self.stock.device))
         return batch
 
     def checklist(self, batch: TaskBatch) -> PixelChecklist:
@@ -103,8 +101,7 @@ class Adverts:
         scene, stock = self.scene(batch), self.stock
         for row in rows.tolist() if batch.texts else ():
             batch.texts.pop(row, None)
-        names = (f for f in TaskArrays.vars)
-        task = struct_of(TaskArrays, {name: getattr(batch, name) for name in names})
+        task = struct_of(TaskArrays, {name: getattr(batch, name) for name in struct_fields(TaskArrays)})
         used = torch.empty(len(rows), stock.n_objects, dtype=torch.uint8, device=stock.device)
         height, width = stock.texts.shape[1:]
         launch(

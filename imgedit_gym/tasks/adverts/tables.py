@@ -129,7 +129,8 @@ class GoalTables:
         return {
             index
             for index in range(self.stock.n_objects)
-            if (chroma[index] > SATURATED_CHROMA and unity[index] > ONE_HUE) or (chroma[index] < PALE_CHROMA and light[index] > 90)
+            if (chroma[index] > SATURATED_CHROMA and unity[index] > ONE_HUE)
+            or (chroma[index] < PALE_CHROMA and light[index] > 90)
         }
 
     def _goal(self, goal: Goal, start: int) -> dict[str, Any]:

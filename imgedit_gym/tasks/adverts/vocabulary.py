@@ -41,7 +41,10 @@ def main() -> None:
     new = old.extended(*words_needed(load_catalogue(), load_goals()))
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text(new.to_json() + "\n", encoding="utf-8")
-    print(f"{PATH.name}: {len(new.targets) - len(old.targets)} targets and {len(new.values) - len(old.values)} values added")
+    print(
+        f"{PATH.name}: {len(new.targets) - len(old.targets)} targets and "
+        f"{len(new.values) - len(old.values)} values added"
+    )
 
 
 if __name__ == "__main__":
