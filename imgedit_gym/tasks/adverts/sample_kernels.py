@@ -532,9 +532,9 @@ def sample_adverts(
                     # not so far over anything that it could no longer be seen
                     visible = int(1)
                     for k in range(i):
-                        other = scene.place[b, _slot(first, k)]
-                        apart = wp.length(wp.vec2(at_y - other[0], at_x - other[1]))
-                        if apart < 0.45 * 0.5 * (other[2] + edge):
+                        placed_at = scene.place[b, _slot(first, k)]
+                        apart = wp.length(wp.vec2(at_y - placed_at[0], at_x - placed_at[1]))
+                        if apart < 0.45 * 0.5 * (placed_at[2] + edge):
                             visible = int(0)
                     if visible == 1:
                         cy = at_y
