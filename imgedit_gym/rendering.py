@@ -34,6 +34,9 @@ TEXT, SMALL, LARGE = 15, 13, 19
 """Font sizes in pixels."""
 
 LINE = 21
+CLEARANCE = 6
+"""Pixels between a region and the line around it, so that the line hides nothing of what was edited."""
+
 MARK = 24
 """Width that a tick or a circle takes in front of a list item."""
 
@@ -199,6 +202,8 @@ def _outlined(screen: Screen, edge: int) -> Image.Image:
     mask = np.asarray(Image.fromarray(screen.mask).resize((edge, edge), Image.Resampling.NEAREST))
     if mask.all():
         mask = np.pad(mask[5:-5, 5:-5], 5)
+    else:
+        mask = _grown(mask, CLEARANCE)
     pixels = np.array(image)
     pixels[_grown(mask, 5) & ~mask] = INK
     pixels[_grown(mask, 4) & ~_grown(mask, 1)] = OUTLINE

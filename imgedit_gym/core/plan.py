@@ -96,7 +96,7 @@ class PlanStep:
         Args:
             text: One line, any case, any article.
         """
-        line = normalise(text).rstrip(".")
+        line = normalise(text).rstrip(". ")
         if not line:
             return cls()
         for verb, pattern in _PATTERNS:

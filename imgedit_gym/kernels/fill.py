@@ -33,15 +33,18 @@ def _border(
 
 @wp.func
 def _between(first: wp.vec4, last: wp.vec4, before: float, after: float) -> wp.vec4:
-    """Straight interpolation of two borders, weighted by nearness; the last component is the weight."""
+    """Straight interpolation of two borders, weighted by nearness; the last component is the weight.
+
+    A border is the mean of several pixels, so it lies half their number further away than its first pixel.
+    """
     color = wp.vec3(0.0, 0.0, 0.0)
     weight = float(0.0)
     if first[3] > 0.0:
-        w = 1.0 / before
+        w = 1.0 / (before + 0.5 * (first[3] - 1.0))
         color += (w / first[3]) * wp.vec3(first[0], first[1], first[2])
         weight += w
     if last[3] > 0.0:
-        w = 1.0 / after
+        w = 1.0 / (after + 0.5 * (last[3] - 1.0))
         color += (w / last[3]) * wp.vec3(last[0], last[1], last[2])
         weight += w
     return wp.vec4(color[0], color[1], color[2], weight)

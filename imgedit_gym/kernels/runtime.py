@@ -1,12 +1,35 @@
 """Starting Warp quietly, and handing torch tensors to it without a copy."""
 
+import os
+import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import warp as wp
 
-wp.init()
+
+def _start() -> None:
+    """Initialise Warp without the line on standard error by which it tells that there is no NVIDIA driver.
+
+    Warp's native library writes it past Python and past Warp's own settings; all else it says is passed on.
+    """
+    with tempfile.TemporaryFile() as said:
+        held = os.dup(2)
+        try:
+            os.dup2(said.fileno(), 2)
+            wp.init()
+        finally:
+            os.dup2(held, 2)
+            os.close(held)
+        said.seek(0)
+        for line in said.read().decode(errors="replace").splitlines():
+            if "load the NVIDIA CUDA driver" not in line:
+                print(line, file=sys.stderr)
+
+
+_start()
 
 
 def launch(kernel: Any, dim: int | Sequence[int], inputs: Sequence[Any], device: torch.device) -> None:

@@ -15,7 +15,16 @@ from imgedit_gym.core.names import PATTERNS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
 from imgedit_gym.kernels.runtime import launch, struct_of
-from imgedit_gym.tasks import measure_kernels as kernels
+from imgedit_gym.tasks.measure.arrays import Found, Known
+from imgedit_gym.tasks.measure.constants import COARSE_EDGE, CROP_EDGE, FREE_FINDS, MAX_FINDS
+from imgedit_gym.tasks.measure.explain import explain_cells, rate_busyness
+from imgedit_gym.tasks.measure.find import find_things
+from imgedit_gym.tasks.measure.fit import fit_picture
+from imgedit_gym.tasks.measure.headlines import read_headlines
+from imgedit_gym.tasks.measure.places import check_places
+from imgedit_gym.tasks.measure.recognise import name_things, settle_things
+from imgedit_gym.tasks.measure.slots import survey_slots
+from imgedit_gym.tasks.measure.verdicts import reach_verdicts
 
 CELLS = GRID * GRID
 
@@ -69,7 +78,7 @@ class PixelChecklist:
         crops, coarse, aspects = sprite_templates(stock)
         stock_cells, stock_detail, stock_busyness = stock_plate_cells(stock)
         self._known: Any = struct_of(
-            kernels.Known,
+            Known,
             {
                 "images": batch.images,
                 "plates": batch.plates,
@@ -117,7 +126,7 @@ class PixelChecklist:
         device = batch.device
         launch(reduce_cells, dim, [batch.images, rows, _v3(self._source), self._source_detail], device)
         launch(reduce_cells, dim, [batch.plates, rows, _v3(self._plate), self._plate_detail], device)
-        launch(kernels.rate_busyness, (len(rows), CELLS), [_v3(self._plate), rows, self._busyness], device)
+        launch(rate_busyness, (len(rows), CELLS), [_v3(self._plate), rows, self._busyness], device)
         # a pattern is known all over: what stood on it can be filled in exactly
         kinds = batch.background[rows]
         self._busyness[rows] *= ((kinds < 0) | (kinds >= len(PATTERNS)))[:, None]
@@ -144,18 +153,18 @@ class PixelChecklist:
         known, size = self._known, canvas.shape[1]
         order = torch.arange(n, device=device)
         launch(reduce_cells, (n, GRID, GRID), [canvas, order, _v3(tensors["cells"]), tensors["detail"]], device)
-        launch(kernels.fit_picture, n, [known, rows, found], device)
-        launch(kernels.explain_cells, (n, CELLS), [known, rows, found], device)
-        launch(kernels.survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
-        naming = [canvas, known, rows, kernels.FREE_FINDS, found, _v3(crops), _v3(grounds)]
-        launch(kernels.name_things, (n, MAX_OBJECTS), naming, device)
-        launch(kernels.find_things, n, [known, rows, found, size], device)
+        launch(fit_picture, n, [known, rows, found], device)
+        launch(explain_cells, (n, CELLS), [known, rows, found], device)
+        launch(survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
+        naming = [canvas, known, rows, FREE_FINDS, found, _v3(crops), _v3(grounds)]
+        launch(name_things, (n, MAX_OBJECTS), naming, device)
+        launch(find_things, n, [known, rows, found, size], device)
         naming[3] = 0
-        launch(kernels.name_things, (n, kernels.FREE_FINDS), naming, device)
-        launch(kernels.settle_things, n, [found], device)
-        launch(kernels.check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
-        launch(kernels.read_headlines, n, [canvas, known, rows, found], device)
-        launch(kernels.reach_verdicts, n, [known, rows, due, found, size], device)
+        launch(name_things, (n, FREE_FINDS), naming, device)
+        launch(settle_things, n, [found], device)
+        launch(check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
+        launch(read_headlines, n, [canvas, known, rows, found], device)
+        launch(reach_verdicts, n, [known, rows, due, found, size], device)
         return PixelMeasurement(
             requirements=tensors["values"].clone(),
             preserved=tensors["preserved"].clone(),
@@ -179,8 +188,8 @@ class PixelChecklist:
             def whole(*shape: int) -> torch.Tensor:
                 return torch.zeros(n, *shape, dtype=torch.int32, device=device)
 
-            finds, pixels = kernels.MAX_FINDS, kernels.CROP**2
-            samples = kernels.COARSE**2
+            finds, pixels = MAX_FINDS, CROP_EDGE**2
+            samples = COARSE_EDGE**2
             tensors = {
                 "cells": real(CELLS, 3),
                 "detail": real(CELLS),
@@ -217,7 +226,7 @@ class PixelChecklist:
                 "quality": real(),
                 "success": whole(),
             }
-            found = struct_of(kernels.Found, tensors)
+            found = struct_of(Found, tensors)
             self._found[n] = (tensors, found, real(finds, samples, 3), real(finds, samples, 3))
         return self._found[n]
 
@@ -241,11 +250,11 @@ def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     for index, box in enumerate((stock.sprite_boxes * edge).round().int().tolist()):
         top, left, bottom, right = box
         tight = stock.sprites[index, top:bottom, left:right].float().permute(2, 0, 1)[None]
-        crop = F.interpolate(tight, (kernels.CROP * 8,) * 2, mode="nearest")
+        crop = F.interpolate(tight, (CROP_EDGE * 8,) * 2, mode="nearest")
         crop = F.avg_pool2d(crop, 8)
         crop[:, 3] /= 255.0
         fine.append(crop)
-        coarse.append(F.avg_pool2d(crop, kernels.CROP // kernels.COARSE))
+        coarse.append(F.avg_pool2d(crop, CROP_EDGE // COARSE_EDGE))
         aspects[index] = (right - left) / (bottom - top)
 
     def flat(crops: list[torch.Tensor]) -> torch.Tensor:
@@ -262,6 +271,6 @@ def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.T
     rows = torch.arange(n, device=stock.device)
     launch(reduce_cells, (n, GRID, GRID), [stock.plates, rows, _v3(means), detail], stock.device)
     busyness = torch.zeros(n, CELLS, device=stock.device)
-    launch(kernels.rate_busyness, (n, CELLS), [_v3(means), rows, busyness], stock.device)
+    launch(rate_busyness, (n, CELLS), [_v3(means), rows, busyness], stock.device)
     busyness[: len(PATTERNS) * VARIANTS] = 0.0
     return means, detail, busyness

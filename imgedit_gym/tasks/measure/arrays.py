@@ -1,0 +1,160 @@
+# mypy: ignore-errors
+"""What the renderer knows, what is found, and how colours change under a tone: shared by the measuring kernels."""
+
+import warp as wp
+
+from imgedit_gym.kernels.color import clamp_color, luma, read_color
+from imgedit_gym.tasks.measure import constants as const
+
+
+@wp.struct
+class Known:
+    """What the renderer knows of the tasks, and the stock that things are recognised against."""
+
+    images: wp.array4d(dtype=wp.uint8)
+    plates: wp.array4d(dtype=wp.uint8)
+    segments: wp.array3d(dtype=wp.uint8)
+    requirements: wp.array3d(dtype=wp.int32)
+    slots: wp.array2d(dtype=wp.int32)
+    keep: wp.array2d(dtype=wp.uint8)
+    light: wp.array(dtype=wp.vec3)
+    headline: wp.array(dtype=wp.int32)
+    headline_panel: wp.array(dtype=wp.int32)
+    headline_box: wp.array2d(dtype=wp.int32)
+    source: wp.array2d(dtype=wp.vec3)
+    source_detail: wp.array2d(dtype=wp.float32)
+    plate: wp.array2d(dtype=wp.vec3)
+    plate_detail: wp.array2d(dtype=wp.float32)
+    labels: wp.array2d(dtype=wp.uint8)
+    purity: wp.array2d(dtype=wp.float32)
+    background: wp.array2d(dtype=wp.float32)
+    busyness: wp.array2d(dtype=wp.float32)
+    stock_plates: wp.array4d(dtype=wp.uint8)
+    stock_cells: wp.array2d(dtype=wp.vec3)
+    stock_detail: wp.array2d(dtype=wp.float32)
+    stock_busyness: wp.array2d(dtype=wp.float32)
+    variants: int
+    colors: wp.array(dtype=wp.vec3)
+    color_hues: wp.array(dtype=wp.float32)
+    texts: wp.array3d(dtype=wp.uint8)
+    crops: wp.array2d(dtype=wp.vec4)
+    coarse: wp.array2d(dtype=wp.vec4)
+    aspects: wp.array(dtype=wp.float32)
+    sprite_boxes: wp.array2d(dtype=wp.float32)
+    sets: wp.array2d(dtype=wp.int32)
+
+
+@wp.struct
+class Found:
+    """What is found in the canvases, one row each."""
+
+    cells: wp.array2d(dtype=wp.vec3)
+    detail: wp.array2d(dtype=wp.float32)
+    flags: wp.array2d(dtype=wp.int32)
+    find_of: wp.array2d(dtype=wp.int32)
+    stack: wp.array2d(dtype=wp.int32)
+    plate: wp.array(dtype=wp.int32)
+    gain: wp.array(dtype=wp.vec3)
+    offset: wp.array(dtype=wp.vec3)
+    saturation: wp.array(dtype=wp.float32)
+    ground_gain: wp.array(dtype=wp.vec3)
+    ground_offset: wp.array(dtype=wp.vec3)
+    ground_own: wp.array(dtype=wp.int32)
+    ground_mean: wp.array(dtype=wp.vec3)
+    ground_match: wp.array(dtype=wp.float32)
+    ground_spread: wp.array(dtype=wp.float32)
+    ground_detail: wp.array(dtype=wp.vec2)
+    tone_value: wp.array(dtype=wp.float32)
+    boxes: wp.array2d(dtype=wp.vec4i)
+    sprite: wp.array2d(dtype=wp.int32)
+    find_quality: wp.array2d(dtype=wp.float32)
+    residual: wp.array3d(dtype=wp.float32)
+    slot_source: wp.array2d(dtype=wp.float32)
+    slot_clean: wp.array2d(dtype=wp.float32)
+    slot_kept: wp.array2d(dtype=wp.float32)
+    slot_color: wp.array2d(dtype=wp.int32)
+    slot_form: wp.array2d(dtype=wp.float32)
+    headline_kept: wp.array(dtype=wp.float32)
+    headline_new: wp.array(dtype=wp.float32)
+    values: wp.array2d(dtype=wp.float32)
+    preserved: wp.array2d(dtype=wp.float32)
+    execution: wp.array(dtype=wp.float32)
+    preservation: wp.array(dtype=wp.float32)
+    quality: wp.array(dtype=wp.float32)
+    success: wp.array(dtype=wp.int32)
+
+
+@wp.func
+def ramp(value: float, none: float, full: float) -> float:
+    """0 at ``none`` and before, 1 at ``full`` and beyond, straight between; the order of the two may be either."""
+    return wp.clamp((value - none) / (full - none), 0.0, 1.0)
+
+
+@wp.func
+def wanted(known: Known, b: int, kind: int) -> int:
+    """Argument of the first requirement of a kind; -1 if there is none."""
+    for r in range(const.ROWS):
+        if known.requirements[b, r, 0] == kind:
+            return known.requirements[b, r, 3]
+    return -1
+
+
+@wp.func
+def tone_scale(found: Found, n: int) -> float:
+    """How far apart colours are under the picture's tone, against how far they were."""
+    gain = found.gain[n]
+    return wp.clamp((gain[0] + gain[1] + gain[2]) / 3.0, 0.6, 1.6) * wp.clamp(found.saturation[n], 0.8, 1.3)
+
+
+@wp.func
+def toned(found: Found, n: int, color: wp.vec3) -> wp.vec3:
+    """A colour under the tone that the whole picture was given."""
+    grey = luma(color)
+    base = wp.vec3(grey, grey, grey)
+    return clamp_color(wp.cw_mul(found.gain[n], base + found.saturation[n] * (color - base)) + found.offset[n])
+
+
+@wp.func
+def untoned(found: Found, n: int, color: wp.vec3) -> wp.vec3:
+    """The inverse of :func:`toned`, where it has one; colours are left grey where it has none."""
+    gain = found.gain[n]
+    base = wp.cw_div(color - found.offset[n], gain)
+    grey = luma(base)
+    mean = wp.vec3(grey, grey, grey)
+    return clamp_color(mean + (base - mean) / wp.max(found.saturation[n], 0.35))
+
+
+@wp.func
+def ground_color(found: Found, n: int, plate: wp.vec3) -> wp.vec3:
+    """What the background shows now where its plate had this colour."""
+    if found.ground_own[n] == 1:
+        return clamp_color(wp.cw_mul(found.ground_gain[n], plate) + found.ground_offset[n])
+    return toned(found, n, plate)
+
+
+@wp.func
+def plate_cell(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
+    """The plate's colour in a cell, whichever plate the background shows."""
+    plate = found.plate[n]
+    if plate >= 0:
+        return known.stock_cells[plate, cell]
+    if plate == -2:
+        return found.ground_mean[n]
+    return known.plate[b, cell]
+
+
+@wp.func
+def plate_pixel(known: Known, found: Found, n: int, b: int, y: int, x: int) -> wp.vec3:
+    """The plate's colour at a pixel, whichever plate the background shows."""
+    plate = found.plate[n]
+    if plate >= 0:
+        return read_color(known.stock_plates, plate, y, x)
+    if plate == -2:
+        return found.ground_mean[n]
+    return read_color(known.plates, b, y, x)
+
+
+@wp.func
+def is_ground(known: Known, b: int, cell: int) -> bool:
+    """Whether a cell of the source showed nothing but background."""
+    return known.labels[b, cell] == wp.uint8(0) and known.background[b, cell] > 0.97

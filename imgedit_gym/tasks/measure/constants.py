@@ -1,0 +1,48 @@
+"""Sizes, thresholds and codes that the measuring kernels share; distances are in levels of 255."""
+
+import warp as wp
+
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS
+from imgedit_gym.core.names import TONES
+from imgedit_gym.kernels.reduce import GRID as _GRID
+
+CROP_EDGE, COARSE_EDGE = 12, 4
+"""Sides of the two small pictures in which things are compared with sprites."""
+
+FREE_FINDS = 6
+"""Connected new areas looked at; behind them stands one candidate for each object slot that changed."""
+
+MAX_FINDS = FREE_FINDS + MAX_OBJECTS
+SHORTLIST_LENGTH = 6
+
+GRID = wp.constant(_GRID)
+CELLS = wp.constant(_GRID * _GRID)
+CROP = wp.constant(CROP_EDGE)
+COARSE = wp.constant(COARSE_EDGE)
+FREE = wp.constant(FREE_FINDS)
+FINDS = wp.constant(MAX_FINDS)
+SHORTLIST = wp.constant(SHORTLIST_LENGTH)
+SLOTS = wp.constant(MAX_OBJECTS)
+HEADLINE = wp.constant(LABEL_HEADLINE)
+ROWS = wp.constant(MAX_REQUIREMENTS)
+
+# how well a thing must match a sprite
+CLEAR = wp.constant(17.0)
+DOUBTFUL = wp.constant(22.0)
+HOPELESS = wp.constant(75.0)
+
+# shares of an object's place that must be clean for none and all of a requirement's value
+DIRTY = wp.constant(0.55)
+CLEAN = wp.constant(0.74)
+
+ENOUGH = wp.constant(0.8)
+"""Measured value from which on a requirement is met in full."""
+
+# flags of a cell
+AS_BACKGROUND = wp.constant(1)
+AS_SOURCE = wp.constant(2)
+TELLING = wp.constant(4)
+
+BRIGHTER, DARKER, WARMER, COOLER, VIVID, MUTED, MONOCHROME, VINTAGE, CONTRASTY, SOFT, CRISP = (
+    wp.constant(index) for index in range(len(TONES))
+)

@@ -1,0 +1,106 @@
+# mypy: ignore-errors
+"""Reading headlines by correlation with the stock's drawings."""
+
+import warp as wp
+
+from imgedit_gym.kernels.color import distance, luma, read_color
+from imgedit_gym.tasks.measure import constants as const
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_pixel, ramp, toned
+
+
+@wp.func
+def _text_match(canvas: wp.array4d(dtype=wp.uint8), known: Known, n: int, b: int, row: int, sy: int, sx: int) -> float:
+    """Correlation of luma with a text's coverage over the headline's box, sign dropped; 0 without contrast."""
+    top = known.headline_box[b, 0]
+    left = known.headline_box[b, 1]
+    height = known.headline_box[b, 2] - top
+    width = known.headline_box[b, 3] - left
+    count = float(0.0)
+    ml = float(0.0)
+    mt = float(0.0)
+    for i in range((height + sy - 1) / sy):
+        for j in range((width + sx - 1) / sx):
+            ml += luma(read_color(canvas, n, top + i * sy, left + j * sx))
+            mt += float(known.texts[row, i * sy, j * sx])
+            count += 1.0
+    ml = ml / wp.max(count, 1.0)
+    mt = mt / wp.max(count, 1.0)
+    cov = float(0.0)
+    vl = float(0.0)
+    vt = float(0.0)
+    for i in range((height + sy - 1) / sy):
+        for j in range((width + sx - 1) / sx):
+            dl = luma(read_color(canvas, n, top + i * sy, left + j * sx)) - ml
+            dt = float(known.texts[row, i * sy, j * sx]) - mt
+            cov += dl * dt
+            vl += dl * dl
+            vt += dt * dt
+    if vl / wp.max(count, 1.0) < 60.0 or vt <= 0.0:
+        return 0.0
+    return wp.abs(cov) / wp.sqrt(vl * vt)
+
+
+@wp.func
+def _text_ground(
+    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, row: int, sy: int, sx: int
+) -> float:
+    """Mean distance, between the letters, of what the box shows to what stood behind the headline."""
+    top = known.headline_box[b, 0]
+    left = known.headline_box[b, 1]
+    height = known.headline_box[b, 2] - top
+    width = known.headline_box[b, 3] - left
+    panel = wp.vec3(0.0, 0.0, 0.0)
+    if known.headline_panel[b] == 1:
+        # the corner of the box shows the panel alone
+        panel = toned(found, n, read_color(known.images, b, top, left))
+    gap = float(0.0)
+    count = float(0.0)
+    for i in range((height + sy - 1) / sy):
+        for j in range((width + sx - 1) / sx):
+            y = top + i * sy
+            x = left + j * sx
+            if known.texts[row, i * sy, j * sx] < wp.uint8(12):
+                expected = panel
+                if known.headline_panel[b] != 1:
+                    expected = ground_color(found, n, plate_pixel(known, found, n, b, y, x))
+                off = distance(read_color(canvas, n, y, x), expected)
+                if known.headline_panel[b] != 1:
+                    cell = (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
+                    slack = known.busyness[b, cell]
+                    if found.plate[n] >= 0:
+                        slack = known.stock_busyness[found.plate[n], cell]
+                    off = wp.max(off - 1.2 * slack, 0.0)
+                gap += wp.min(off, 100.0)
+                count += 1.0
+    return gap / wp.max(count, 1.0)
+
+
+@wp.kernel
+def read_headlines(canvas: wp.array4d(dtype=wp.uint8), known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+    """Whether the headline is the old one, and whether it is one of those asked for."""
+    n = wp.tid()
+    b = int(rows[n])
+    found.headline_kept[n] = 1.0
+    found.headline_new[n] = 0.0
+    row = known.headline[b]
+    height = known.headline_box[b, 2] - known.headline_box[b, 0]
+    width = known.headline_box[b, 3] - known.headline_box[b, 1]
+    if height <= 0 or width <= 0:
+        return
+    sy = wp.max(1, height / 16)
+    sx = wp.max(1, width / 108)
+    if row >= 0 and known.keep[b, const.HEADLINE] > wp.uint8(0):
+        kept = ramp(_text_match(canvas, known, n, b, row, sy, sx), 0.5, 0.75)
+        found.headline_kept[n] = kept * ramp(_text_ground(canvas, known, found, n, b, row, sy, sx), 40.0, 22.0)
+    for r in range(const.ROWS):
+        if known.requirements[b, r, 0] == 6:
+            best = float(0.0)
+            best_row = int(-1)
+            for t in range(known.requirements[b, r, 4]):
+                match = _text_match(canvas, known, n, b, known.requirements[b, r, 3] + t, sy, sx)
+                if match > best:
+                    best = match
+                    best_row = known.requirements[b, r, 3] + t
+            if best_row >= 0:
+                gap = _text_ground(canvas, known, found, n, b, best_row, sy, sx)
+                found.headline_new[n] = ramp(best, 0.55, 0.72) * ramp(gap, 20.0, 12.0)

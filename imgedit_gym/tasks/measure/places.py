@@ -1,0 +1,55 @@
+# mypy: ignore-errors
+"""Whether the places of old objects are clean."""
+
+import warp as wp
+
+from imgedit_gym.tasks.measure import constants as const
+from imgedit_gym.tasks.measure.arrays import Found, Known
+
+
+@wp.func
+def recognised(found: Found, n: int, cell: int, size: int) -> bool:
+    """Whether a cell lies in a recognised new thing and looks as that thing does there."""
+    y = (float(cell / const.GRID) + 0.5) * float(size) / float(const.GRID)
+    x = (float(cell % const.GRID) + 0.5) * float(size) / float(const.GRID)
+    margin = 1.2 * float(size) / float(const.GRID)
+    for f in range(const.FINDS):
+        if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
+            box = found.boxes[n, f]
+            inside = y > float(box[0]) - margin and y < float(box[2]) + margin
+            if inside and x > float(box[1]) - margin and x < float(box[3]) + margin:
+                v = int((y - float(box[0])) / float(box[2] - box[0]) * float(const.CROP))
+                u = int((x - float(box[1])) / float(box[3] - box[1]) * float(const.CROP))
+                v = wp.clamp(v, 0, const.CROP - 1)
+                u = wp.clamp(u, 0, const.CROP - 1)
+                if found.residual[n, f, v * const.CROP + u] < 44.0:
+                    return True
+    return False
+
+
+@wp.kernel
+def check_places(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+    """Whether what lies where an object stood is clean: background again, or a new thing."""
+    n, slot = wp.tid()
+    b = int(rows[n])
+    label = wp.uint8(slot + 1)
+    cells = float(0.0)
+    clean = float(0.0)
+    bare = float(0.0)
+    bare_clean = float(0.0)
+    for cell in range(const.CELLS):
+        if known.labels[b, cell] == label:
+            cells += 1.0
+            if (found.flags[n, cell] & const.AS_BACKGROUND) != 0:
+                clean += 1.0
+                bare += 1.0
+                bare_clean += 1.0
+            elif recognised(found, n, cell, size):
+                clean += 1.0
+            else:
+                bare += 1.0
+    share = clean / wp.max(cells, 1.0)
+    # what a new thing leaves uncovered must be background by itself
+    if bare >= 4.0:
+        share = 0.5 * (share + bare_clean / bare)
+    found.slot_clean[n, slot] = share
