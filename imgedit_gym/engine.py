@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from imgedit_gym.core.checklist import LABEL_PICTURE
+from imgedit_gym.core.checklist import COLUMNS, LABEL_PICTURE, Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import Plan, PlanStep, parse_plan
 from imgedit_gym.core.region import N_REGIONS, RegionBatch
@@ -21,6 +21,7 @@ from imgedit_gym.kernels.blend import blend_into
 REWARD_MODES = ("delta", "outcome", "additive")
 SMALLEST_IMAGE, LARGEST_IMAGE = 64, 512
 LONGEST_PLAN = 8
+_ARG = COLUMNS.index("arg")
 NO_CHANGE = -1
 """Problem code of an edit that changed no pixel; codes above 0 are the tool's own."""
 
@@ -400,6 +401,7 @@ class Engine:
         """A copy of an environment's episode, from which :meth:`set_state` goes on exactly."""
         return {
             "task": self.batch.copy_row(row),
+            "headlines": self._own_headlines(row),
             "texts": self.batch.texts.get(row),
             "canvas": self.canvas[row].clone(),
             "plan_codes": self.plan_codes[row].clone(),
@@ -421,6 +423,8 @@ class Engine:
         if state["canvas"].shape != self.canvas[row].shape or state["plan_codes"].shape != self.plan_codes[row].shape:
             raise ImgEditError("the state is of an environment with another image_size or max_plan_steps")
         self.batch.paste_row(row, state["task"])
+        for index, text in state["headlines"].items():
+            self.batch.requirements[row, index, _ARG] = self.tasks.stock.text_row(text)
         for table, value in ((self.batch.texts, state["texts"]), (self._plans, state["plan"])):
             table.pop(row, None)
             if value is not None:
@@ -433,6 +437,17 @@ class Engine:
         index = torch.tensor([row], device=self.device)
         self.checklist.refresh(index)
         self.regions.refresh(index)
+
+    def _own_headlines(self, row: int) -> dict[int, str]:
+        """Headlines that a user's own task asks for, by requirement; their rows in the stock differ by process."""
+        if row not in self.batch.texts:
+            return {}
+        wanted = self.batch.requirements[row].tolist()
+        return {
+            index: self.tasks.stock.headline(columns[_ARG])
+            for index, columns in enumerate(wanted)
+            if columns[0] == Kind.HEADLINE
+        }
 
     # ------------------------------------------------------------------ building
 

@@ -178,7 +178,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
                 f"render_mode must be None or one of {self.metadata['render_modes']}; found {render_mode!r}"
             )
         self.render_mode = render_mode
-        self._arguments: dict[str, Any] = {
+        self.arguments: dict[str, Any] = {
             "tasks": tasks,
             "planner": planner,
             "tools": tools,
@@ -190,7 +190,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             "split": split,
             "device": device,
         }
-        self.engine = Engine(1, **self._arguments)
+        self.engine = Engine(1, **self.arguments)
         self.observation_space = observation_space(self.engine)
         self.action_space = spaces.MultiDiscrete(self.engine.nvec)
         self._begun = False
@@ -352,7 +352,9 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             ImgEditError: If it is no such state, or one of another image size or plan length.
         """
         if not isinstance(state, Mapping) or state.get("version") != STATE_VERSION:
-            raise ImgEditError(f"set_state takes what get_state gave, version {STATE_VERSION}; found {type(state).__name__}")
+            raise ImgEditError(
+                f"set_state takes what get_state gave, version {STATE_VERSION}; found {type(state).__name__}"
+            )
         self.engine.set_state(0, state["engine"])
         self._judged, self._last, self._ended = state["judged"], state["last"], state["ended"]
         self._begun = self._seeded = True
@@ -367,7 +369,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         held = dict(held)
         state = held.pop("_pickled")
         self.__dict__.update(held)
-        self.engine = Engine(1, **self._arguments)
+        self.engine = Engine(1, **self.arguments)
         if state is not None:
             self.set_state(state)
 
