@@ -325,7 +325,8 @@ def _font(size: int) -> Font:
 
 def _wrapped(text: str, font: Font, width: int, most: int) -> list[str]:
     """Text in at most so many lines of at most this width in pixels; what does not fit ends in three dots."""
-    lines, rest = [], text
+    lines: list[str] = []
+    rest = text
     while rest and len(lines) < most:
         line, rest = _broken(rest, font, width)
         lines.append(line)

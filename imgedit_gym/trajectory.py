@@ -216,7 +216,7 @@ def record_episode(
     options = options or {}
     trajectory = Trajectory(
         env_id="ImageEdit-v0" if env.spec is None else env.spec.id,
-        env_kwargs=base.arguments,
+        env_kwargs=dict(base.arguments),
         versions=package_versions(),
         agent=agent,
         seed=seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -86,23 +86,30 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     | Key | Space | Meaning |
     |---|---|---|
     | `image` | `Box(0, 255, (S, S, 3), uint8)` | the picture as it is now, S is `image_size` |
-    | `plan_step` | `MultiDiscrete([12, 272, 528])` | verb, target and value of the current plan step, as codes of the vocabulary; zeros once the plan is exhausted |
-    | `progress` | `Box(0, 1, (2,), float32)` | share of the plan that is done, share of the step budget that is used |
+    | `plan_step` | `MultiDiscrete([12, 272, 528])` | codes of the current plan step: verb, target, value |
+    | `progress` | `Box(0, 1, (2,), float32)` | share of the plan that is done, and of the step budget that is used |
+
+    The codes are those of `imgedit_gym.core.vocabulary`, and zeros once the plan is exhausted. The step budget is that
+    of the registered id, 10: a `max_episode_steps` given to `gymnasium.make` is known to its `TimeLimit` alone. An
+    environment that was not made by `gymnasium.make` takes `max_plan_steps` for its budget.
 
     The instruction and the plan in words are in `info`, which has the same keys after `reset` and `step`:
 
     | Key | Meaning |
     |---|---|
-    | `task_id`, `instruction` | name of the task, and the request in words |
-    | `plan`, `plan_step`, `plan_index` | the plan as a list of sentences, the current one (empty once exhausted), and its index |
-    | `requirements` | for each requirement its `text`, `kind`, `value` in [0, 1], whether it is `met`, and the plan `step` it belongs to |
+    | `task_id` | name of the task |
+    | `instruction` | the request in words |
+    | `plan` | the plan as a list of sentences |
+    | `plan_step`, `plan_index` | the current step in words, empty once the plan is exhausted, and its index |
+    | `requirements` | list of mappings: `text`, `kind`, `value` in [0, 1], whether `met`, and its plan `step` |
     | `preserved` | by name, how far each thing that must be kept was kept, in [0, 1] |
     | `scores` | `E` execution, `P` preservation, `Q` quality, and the combined `score`, in [0, 1] |
-    | `success`, `is_success` | whether every requirement is met and little else was touched; the second name is what Stable-Baselines3 logs |
+    | `success` | whether every requirement is met and little else was touched |
+    | `is_success` | the same; the name that Stable-Baselines3 logs |
     | `action_mask` | a tuple of two `int8` arrays for `action_space.sample(mask=...)` |
     | `action_error` | why the action did nothing; empty if it did something |
     | `changed_pixels` | how many pixels the action changed |
-    | `judge` | `id`, `version` and `prompt_hash` of the judge, whether its verdict is `valid`, the model `calls` it took, and the `reason` of a failure |
+    | `judge` | its `id`, `version` and `prompt_hash`, whether the verdict is `valid`, model `calls`, `reason` of failure |
 
     ## Action Space
     `MultiDiscrete([n_tools, 65])`: a tool and a region. Tool 0 is `skip`. Region 0 is the whole picture, region i is
@@ -137,12 +144,13 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
       `gymnasium.make` adds does this; the environment itself never truncates.
 
     ## Arguments
-    Every pluggable argument takes an id, or a JSON-able mapping with the key `id` and further arguments.
+    Every pluggable argument takes an id, or a JSON-able mapping with the key `id` and further arguments; `tools` also
+    takes a list of them.
 
     | Argument | Default | Meaning |
     |---|---|---|
     | `tasks` | `"adverts"` | where tasks come from |
-    | `planner` | `"oracle"` | from task to plan; `"none"`: the instruction is the only step; `"agent"`: the agent calls `set_plan` |
+    | `planner` | `"oracle"` | from task to plan; `"none"`: one step, the instruction; `"agent"`: waits for `set_plan` |
     | `tools` | `"pixel"` | the tools, in the order of the action space; `"pixel"` stands for all pixel tools |
     | `regions` | `"segments"` | what a region index means; `"cells"`: the lattice's cells themselves |
     | `judge` | `"checklist"` | from picture to verdict |
@@ -157,7 +165,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     - v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 2}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 2}
 
     def __init__(
         self,
@@ -191,8 +199,8 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             "device": device,
         }
         self.engine = Engine(1, **self.arguments)
-        self.observation_space = observation_space(self.engine)
-        self.action_space = spaces.MultiDiscrete(self.engine.nvec)
+        self.observation_space: spaces.Space[Any] = observation_space(self.engine)
+        self.action_space = spaces.MultiDiscrete(list(self.engine.nvec))
         self._begun = False
         self._ended = False
         self._seeded = False
@@ -532,7 +540,7 @@ def observation_space(engine: Engine) -> spaces.Dict:
     return spaces.Dict(
         {
             "image": spaces.Box(0, 255, (size, size, 3), np.uint8),
-            "plan_step": spaces.MultiDiscrete(engine.vocabulary.nvec),
+            "plan_step": spaces.MultiDiscrete(list(engine.vocabulary.nvec)),
             "progress": spaces.Box(0.0, 1.0, (2,), np.float32),
         }
     )

@@ -58,7 +58,7 @@ def test_hashes_never_change():
     ]
 
 
-HASHED = (1, 7, 4)
+HASHED = (13, 1, 8)
 
 
 @given(st.tuples(*(st.integers(0, size - 1) for size in VOCABULARY.nvec)))

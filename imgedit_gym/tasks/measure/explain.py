@@ -56,7 +56,7 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     tone = wanted(known, b, 7)
     slack = float(0.0)
     if tone == const.SOFT or tone == const.CRISP:
-        slack = float(10.0)
+        slack = float(16.0)
     c = found.cells[n, cell]
     share = known.background[b, cell]
     own_plate = known.plate[b, cell]

@@ -325,7 +325,7 @@ def name_things(
             gaps[at] = 1.0e9
     tone = wanted(known, b, 7)
     if tone == const.SOFT or tone == const.CRISP:
-        best_gap = best_gap - 6.0
+        best_gap = best_gap - 10.0
     # where the ground hides a thing's edges, try what the task asks for at the size and place of the old object
     if f >= const.FREE and best_gap > const.DOUBTFUL:
         place = _old_place(known, b, f - const.FREE + 1, cells, size)

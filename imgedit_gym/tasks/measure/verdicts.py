@@ -181,7 +181,7 @@ def reach_verdicts(
     found.preservation[n] = kept / wp.max(votes, 1.0)
     if votes == 0.0:
         found.preservation[n] = 1.0
-    found.quality[n] = ramp(damaged / wp.max(seen, 1.0), 0.3, 0.02)
+    found.quality[n] = ramp(damaged / wp.max(seen, 1.0), 0.3, 0.0)
     found.success[n] = 0
     if all_pass == 1 and total > 0.0 and found.preservation[n] >= 0.8 and found.quality[n] >= 0.5:
         found.success[n] = 1
