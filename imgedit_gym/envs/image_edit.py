@@ -109,7 +109,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     | `action_mask` | a tuple of two `int8` arrays for `action_space.sample(mask=...)` |
     | `action_error` | why the action did nothing; empty if it did something |
     | `changed_pixels` | how many pixels the action changed |
-    | `judge` | its `id`, `version` and `prompt_hash`, whether the verdict is `valid`, model `calls`, `reason` of failure |
+    | `judge` | its `id`, `version` and `prompt_hash`; of its verdict, whether `valid`, model `calls`, and `reason` |
 
     ## Action Space
     `MultiDiscrete([n_tools, 65])`: a tool and a region. Tool 0 is `skip`. Region 0 is the whole picture, region i is
@@ -469,7 +469,8 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         engine, last, judged = self.engine, self._last, self._judged
         mask = None
         if last.tool > 0:
-            regions = engine.regions.regions(torch.tensor([0]), torch.tensor([last.region]))
+            row, region = torch.tensor([[0], [last.region]], device=engine.device)
+            regions = engine.regions.regions(row, region)
             mask = regions.masks[0].cpu().numpy()
         return Screen(
             source=engine.batch.images[0].cpu().numpy().copy(),

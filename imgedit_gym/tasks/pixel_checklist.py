@@ -102,6 +102,7 @@ class PixelChecklist:
                 "stock_cells": stock_cells,
                 "stock_detail": stock_detail,
                 "stock_busyness": stock_busyness,
+                "lights": stock.lights,
                 "colors": stock.colors,
                 "color_hues": hues(stock.colors),
                 "texts": stock.texts,

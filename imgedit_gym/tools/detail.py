@@ -27,4 +27,4 @@ class Sharpen(Tool):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Sharpen each picture."""
-        return change_detail(images, 0.8)
+        return change_detail(images, 0.6)

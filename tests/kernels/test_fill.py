@@ -23,7 +23,7 @@ def gradient(dy: int, dx: int, size: int = SIZE) -> torch.Tensor:
     """A linear picture with whole levels, so that it is exact in eight bits."""
     ticks = torch.arange(size)
     plane = 120 + dy * (ticks[:, None] - size // 2) + dx * (ticks[None] - size // 2)
-    picture = torch.stack([plane, 255 - plane, plane // 1], -1)
+    picture = torch.stack([plane, 255 - plane, plane], -1)
     assert picture.min() >= 0 and picture.max() <= 255
     return picture.to(torch.uint8)[None]
 
@@ -39,7 +39,7 @@ def test_borders_continue_linear_gradients_exactly(mask, dy, dx):
     assert torch.equal(fill_from_borders(spoiled(image, mask), mask), image)
 
 
-@pytest.mark.parametrize(("along", "dy", "dx"), [("rows", 3, 1), ("columns", 1, 3)])
+@pytest.mark.parametrize(("along", "dy", "dx"), [("rows", 2, 1), ("columns", 1, 2)])
 def test_borders_along_one_way(along, dy, dx):
     mask, _ = square(20, 10, 41, 33)
     image = gradient(dy, dx)

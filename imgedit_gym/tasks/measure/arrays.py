@@ -33,6 +33,7 @@ class Known:
     stock_cells: wp.array2d(dtype=wp.vec3)
     stock_detail: wp.array2d(dtype=wp.float32)
     stock_busyness: wp.array2d(dtype=wp.float32)
+    lights: wp.array(dtype=wp.vec3)
     variants: int
     colors: wp.array(dtype=wp.vec3)
     color_hues: wp.array(dtype=wp.float32)

@@ -101,7 +101,7 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
                 if distance(c, found.cells[n, other]) < 10.0 * scale + slack:
                     if wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack:
                         flags = flags | const.AS_BACKGROUND
-    if distance(c, source) < near + slack:
+    if distance(c, source) < near + 0.4 * slack:
         flags = flags | const.AS_SOURCE
     if distance(source, ground) > 20.0 * scale + guess:
         flags = flags | const.TELLING

@@ -63,24 +63,16 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size
             x0 = wp.min(x0, x)
             y1 = wp.max(y1, y + 1)
             x1 = wp.max(x1, x + 1)
-            for side in range(4):
-                yy = y
-                xx = x
-                if side == 0:
-                    yy = y - 1
-                if side == 1:
-                    yy = y + 1
-                if side == 2:
-                    xx = x - 1
-                if side == 3:
-                    xx = x + 1
+            for side in range(9):
+                yy = y + side / 3 - 1
+                xx = x + side % 3 - 1
                 if yy >= 0 and yy < const.GRID and xx >= 0 and xx < const.GRID:
                     other = yy * const.GRID + xx
                     if found.find_of[n, other] == -1 and _is_new(known, found, n, b, other):
                         found.find_of[n, other] = count
                         found.stack[n, top] = other
                         top += 1
-        if area >= 5 and wp.max(y1 - y0, x1 - x0) >= 3 and area < const.CELLS / 3:
+        if area >= 4 and wp.max(y1 - y0, x1 - x0) >= 3 and area < const.CELLS / 3:
             found.boxes[n, count] = wp.vec4i(y0, x0, y1, x1)
             count += 1
         else:

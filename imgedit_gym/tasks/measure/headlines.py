@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance, luma, read_color
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_pixel, ramp, toned
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_pixel, ramp, toned, wanted
 
 
 @wp.func
@@ -103,4 +103,8 @@ def read_headlines(canvas: wp.array4d(dtype=wp.uint8), known: Known, rows: wp.ar
                     best_row = known.requirements[b, r, 3] + t
             if best_row >= 0:
                 gap = _text_ground(canvas, known, found, n, b, best_row, sy, sx)
+                if wanted(known, b, 7) == const.SOFT:
+                    # letters bleed into what is between them
+                    best += 0.1
+                    gap -= 10.0
                 found.headline_new[n] = ramp(best, 0.55, 0.72) * ramp(gap, 20.0, 12.0)

@@ -3,8 +3,9 @@
 
 import warp as wp
 
+from imgedit_gym.kernels.color import distance
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_cell
 
 
 @wp.func
@@ -22,8 +23,36 @@ def recognised(found: Found, n: int, cell: int, size: int) -> bool:
                 u = int((x - float(box[1])) / float(box[3] - box[1]) * float(const.CROP))
                 v = wp.clamp(v, 0, const.CROP - 1)
                 u = wp.clamp(u, 0, const.CROP - 1)
-                if found.residual[n, f, v * const.CROP + u] < 44.0:
+                off = float(0.0)
+                looked = float(0.0)
+                for q in range(9):
+                    vv = v + q / 3 - 1
+                    uu = u + q % 3 - 1
+                    if vv >= 0 and vv < const.CROP and uu >= 0 and uu < const.CROP:
+                        off += found.residual[n, f, vv * const.CROP + uu]
+                        looked += 1.0
+                if off < 36.0 * looked:
                     return True
+    return False
+
+
+@wp.func
+def _beside_thing(known: Known, found: Found, n: int, b: int, cell: int, size: int) -> bool:
+    """Whether a cell lies just outside a recognised new thing and differs from the ground by its edge alone."""
+    y = (float(cell / const.GRID) + 0.5) * float(size) / float(const.GRID)
+    x = (float(cell % const.GRID) + 0.5) * float(size) / float(const.GRID)
+    margin = 1.2 * float(size) / float(const.GRID)
+    ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+    if distance(found.cells[n, cell], ground) > 40.0:
+        return False
+    for f in range(const.FINDS):
+        if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
+            box = found.boxes[n, f]
+            near = y > float(box[0]) - margin and y < float(box[2]) + margin
+            near = near and x > float(box[1]) - margin and x < float(box[3]) + margin
+            inside = y > float(box[0]) and y < float(box[2]) and x > float(box[1]) and x < float(box[3])
+            if near and not inside:
+                return True
     return False
 
 
@@ -39,8 +68,12 @@ def check_places(known: Known, rows: wp.array(dtype=wp.int64), found: Found, siz
     bare_clean = float(0.0)
     for cell in range(const.CELLS):
         if known.labels[b, cell] == label:
+            as_ground = (found.flags[n, cell] & const.AS_BACKGROUND) != 0
+            if not as_ground and _beside_thing(known, found, n, b, cell, size):
+                # half a new thing's edge, half background: it tells nothing
+                continue
             cells += 1.0
-            if (found.flags[n, cell] & const.AS_BACKGROUND) != 0:
+            if as_ground:
                 clean += 1.0
                 bare += 1.0
                 bare_clean += 1.0

@@ -27,7 +27,8 @@ def _is_new_pixel(
     if distance(c, ground_color(found, n, plate_pixel(known, found, n, b, y, x))) < far:
         return False
     label = int(known.segments[b, y, x])
-    if label == const.HEADLINE:
+    at = (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
+    if label == const.HEADLINE or found.find_of[n, at] == -3:
         return False
     if label >= 1 and label <= const.SLOTS:
         cell = (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
@@ -118,6 +119,7 @@ def _match_gap(
     b: int,
     sprite: int,
     box: wp.vec4,
+    light: wp.vec3,
     grey: bool,
     limit: float,
     write: bool,
@@ -130,7 +132,6 @@ def _match_gap(
     size = canvas.shape[1]
     height = box[2] - box[0]
     width = box[3] - box[1]
-    light = known.light[b]
     total = float(0.0)
     shown = wp.vec3(0.0, 0.0, 0.0)
     meant = wp.vec3(0.0, 0.0, 0.0)
@@ -226,6 +227,8 @@ def name_things(
     # from the middle outwards, as far as new pixels go on without a gap: neighbours stay out
     middle = wp.vec2i((top + bottom) / 2, (left + right) / 2)
     gap_allowed = wp.max(size / 96, 1)
+    if f < const.FREE:
+        gap_allowed = wp.max(size / 20, 2)
     y0 = top
     y1 = bottom
     x0 = left
@@ -290,7 +293,9 @@ def name_things(
     for k in range(const.SHORTLIST):
         gaps[k] = 1.0e9
         if shortlist[k] >= 0:
-            gaps[k] = _match_gap(canvas, known, found, n, b, shortlist[k], box, grey, 1.4 * best_gap + 8.0, False, f)
+            gaps[k] = _match_gap(
+                canvas, known, found, n, b, shortlist[k], box, light, grey, 1.4 * best_gap + 8.0, False, f
+            )
             if gaps[k] < best_gap:
                 best_gap = gaps[k]
                 best = shortlist[k]
@@ -313,7 +318,7 @@ def name_things(
                             moved = mine
                             moved[side] = moved[side] + reach * (float(way) * 2.0 - 1.0)
                             if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
-                                other = _match_gap(canvas, known, found, n, b, s, moved, grey, gap, False, f)
+                                other = _match_gap(canvas, known, found, n, b, s, moved, light, grey, gap, False, f)
                                 if other < gap - 0.2:
                                     gap = other
                                     mine = moved
@@ -339,18 +344,25 @@ def name_things(
                             place[0] + known.sprite_boxes[s, 2] * place[2],
                             place[1] + known.sprite_boxes[s, 3] * place[2],
                         )
-                        gap = _match_gap(canvas, known, found, n, b, s, mine, grey, best_gap, False, f)
+                        gap = _match_gap(canvas, known, found, n, b, s, mine, light, grey, best_gap, False, f)
                         if gap < best_gap:
                             best_gap = gap
                             best = s
                             best_box = mine
+    # on a background that was swapped, a thing may stand in the new light
+    if found.plate[n] >= 0 and best >= 0 and best_gap > const.CLEAR:
+        other_light = known.lights[found.plate[n] / known.variants]
+        gap = _match_gap(canvas, known, found, n, b, best, best_box, other_light, grey, best_gap, False, f)
+        if gap < best_gap:
+            best_gap = gap
+            light = other_light
     # a thing must explain most of what sets its place apart from the ground
     bare = _bare_gap(canvas, known, found, n, b, best_box)
     quality = ramp(best_gap, 47.0, 33.0) * ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55)
     found.find_quality[n, f] = quality
     if best >= 0 and quality > 0.0:
         found.sprite[n, f] = best
-        _match_gap(canvas, known, found, n, b, best, best_box, grey, 1.0e9, True, f)
+        _match_gap(canvas, known, found, n, b, best, best_box, light, grey, 1.0e9, True, f)
         found.boxes[n, f] = wp.vec4i(
             int(wp.round(best_box[0])),
             int(wp.round(best_box[1])),

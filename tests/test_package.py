@@ -1,0 +1,58 @@
+"""Importing the package: what it registers, and how little it loads."""
+
+import subprocess
+import sys
+import warnings
+
+import gymnasium as gym
+import pytest
+
+import imgedit_gym
+
+HEAVY = ("torch", "warp", "transformers", "diffusers", "PIL", "imgedit_gym.engine")
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True).stdout
+
+
+def test_importing_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys, time\n"
+        "start = time.process_time()\n"
+        "import imgedit_gym, gymnasium\n"
+        "taken = time.process_time() - start\n"
+        "gymnasium.spec('ImageEdit-v0')\n"
+        f"print(taken, [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    found = [run(code).split(" ", 1) for _ in range(2)]
+    assert {loaded.strip() for _, loaded in found} == {"[]"}
+    assert min(float(taken) for taken, _ in found) < 0.5
+
+
+@pytest.mark.parametrize("first", ["import imgedit_gym, gymnasium", "import gymnasium, imgedit_gym"])
+def test_either_import_order_registers(first):
+    assert run(f"{first}\nprint('ImageEdit-v0' in gymnasium.registry)").strip() == "True"
+
+
+def test_registering_again_changes_nothing():
+    before = gym.spec("ImageEdit-v0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        imgedit_gym.register_envs()
+    assert gym.spec("ImageEdit-v0") is before
+
+
+def test_the_spec():
+    spec = gym.spec("ImageEdit-v0")
+    assert spec.entry_point == "imgedit_gym.envs.image_edit:ImageEditEnv"
+    assert spec.max_episode_steps == 10
+    assert not spec.nondeterministic
+
+
+def test_the_version_is_a_version():
+    assert imgedit_gym.__version__[0].isdigit()
+
+
+def test_the_error_is_a_value_error():
+    assert issubclass(imgedit_gym.ImgEditError, ValueError)
