@@ -92,7 +92,7 @@ class Engine:
         self.reward_mode = reward_mode
         self.image_size = image_size
         self.max_plan_steps = max_plan_steps
-        self.device = torch.device(device)
+        self.device = _as_device(device)
         context = {
             "image_size": image_size,
             "max_plan_steps": max_plan_steps,
@@ -485,6 +485,16 @@ def oracle_regions(engine: Engine, row: int) -> list[int]:
         0 if label == LABEL_PICTURE else engine.regions.find(row, label, cell)
         for label, cell in zip(labels, cells, strict=True)
     ]
+
+
+def _as_device(device: str | torch.device) -> torch.device:
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ImgEditError(f"device must be a torch device such as 'cpu' or 'cuda:0'; found {device!r}") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ImgEditError(f"device {str(device)!r} asks for CUDA, which this installation of torch does not have")
+    return found
 
 
 def _check_range(name: str, value: Any, low: int, high: int) -> None:
