@@ -492,8 +492,10 @@ def _as_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
     except (RuntimeError, TypeError):
         raise ImgEditError(f"device must be a torch device such as 'cpu' or 'cuda:0'; found {device!r}") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise ImgEditError(f"device {str(device)!r} asks for CUDA, which this installation of torch does not have")
+    if found.type not in ("cpu", "cuda"):
+        raise ImgEditError(f"device must be of type 'cpu' or 'cuda'; found {str(device)!r}")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ImgEditError(f"device {str(device)!r} asks for CUDA, of which torch sees {torch.cuda.device_count()} here")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
 import math
@@ -340,17 +339,25 @@ def unpack_user_task(packed: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ImgEditError: If the image is not a PNG in base 64 of at most ``MAX_SIDE`` pixels a side.
     """
+    try:
+        png = base64.b64decode(packed["image"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ImgEditError(f"user_task: expected an image as PNG in base 64; {error}") from None
+    return {**packed, "image": _decoded(png)}
+
+
+def _decoded(png: bytes) -> np.ndarray:
     from PIL import Image
 
+    bomb = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
-        file = io.BytesIO(base64.b64decode(packed["image"], validate=True))
-        with Image.open(file, formats=("PNG",)) as picture:
-            if max(picture.size) > MAX_SIDE:
-                raise ImgEditError(f"user_task: image of at most {MAX_SIDE} pixels a side; found {picture.size}")
-            image = np.array(picture.convert("RGB"))
-    except (KeyError, TypeError, OSError, SyntaxError, binascii.Error, Image.DecompressionBombError) as error:
-        raise ImgEditError(f"user_task: expected an image as PNG in base 64; {error}") from None
-    return {**packed, "image": image}
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+            size = picture.size
+            if max(size) <= MAX_SIDE:
+                return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, *bomb) as error:
+        raise ImgEditError(f"user_task: expected an image as PNG; {error}") from None
+    raise ImgEditError(f"user_task: expected an image of at most {MAX_SIDE} pixels a side; found {size}")
 
 
 def _plain(value: Any) -> Any:

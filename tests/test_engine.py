@@ -398,7 +398,10 @@ def test_states_of_other_sizes_are_refused(started):
         ({"tools": ["past"]}, r"unknown tool 'past'; did you mean paste"),
         ({"tools": ["paste", "paste"]}, r"each tool once; found \['paste'\] several times"),
         ({"tools": ["pixel", "blur"]}, r"each tool once; found \['blur'\] several times"),
-        ({"device": "abacus"}, "device"),
+        ({"device": "abacus"}, "device must be 'cpu', or 'cuda' where there is one; found 'abacus'"),
+        ({"device": "cuda:99"}, "device must be .* found 'cuda:99'"),
+        ({"device": "meta"}, "device must be .* found 'meta'"),
+        ({"device": None}, "device must be .* found 'None'"),
     ],
 )
 def test_wrong_arguments(make_engine, arguments, message):

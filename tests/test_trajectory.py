@@ -1,5 +1,7 @@
 """Recorded episodes: there and back, what is refused, and every picture made again."""
 
+import base64
+import io
 import json
 from dataclasses import asdict, replace
 
@@ -277,7 +279,16 @@ def test_packing_keeps_an_own_task():
     assert again["image"].shape == (5, 7, 3)
 
 
-@pytest.mark.parametrize("image", [None, 3, "", "no base 64!", "aGVsbG8="])
+def _png(size):
+    file = io.BytesIO()
+    Image.new("1", size).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+LARGE = _png((9000, 2))
+
+
+@pytest.mark.parametrize("image", [None, 3, "", "no base 64!", "größer", "aGVsbG8=", LARGE])
 def test_an_own_task_with_a_broken_image_is_refused(image):
     with pytest.raises(ImgEditError, match="user_task"):
         replay(example(user_task={"image": image, "instruction": "x"}))

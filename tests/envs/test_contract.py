@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import itertools
 import pickle
 import subprocess
 import sys
@@ -155,7 +156,7 @@ def test_every_observation_info_and_flag_is_of_the_right_type(env):
 
 def test_nothing_that_is_handed_out_shares_memory(env):
     seen = rollout(env, 2, 8)
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in itertools.pairwise(seen):
         for key in before[0]:
             assert not np.shares_memory(before[0][key], after[0][key])
         for first, second in zip(before[-1]["action_mask"], after[-1]["action_mask"], strict=True):
