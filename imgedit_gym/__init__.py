@@ -17,9 +17,10 @@ __all__ = ["ImgEditError", "__version__", "register_envs"]
 def register_envs() -> None:
     """Register the environments with Gymnasium; doing it again changes nothing.
 
-    Called when this package is imported, and by Gymnasium itself through the entry point ``gymnasium.envs``.
+    Importing this package calls it. ``gymnasium.make("imgedit_gym:ImageEdit-v0")`` does the import itself.
     """
-    # Not at the top of the file: while Gymnasium loads its entry points it is itself half imported.
+    # Not at the top of the file: should Gymnasium load plug-ins by entry point while it is itself half imported,
+    # as it did before 1.0, this function has to exist by then.
     from gymnasium.envs.registration import register, registry
 
     if "ImageEdit-v0" not in registry:

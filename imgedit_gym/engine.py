@@ -495,7 +495,9 @@ def _as_device(device: str | torch.device) -> torch.device:
     if found.type not in ("cpu", "cuda"):
         raise ImgEditError(f"device must be of type 'cpu' or 'cuda'; found {str(device)!r}")
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise ImgEditError(f"device {str(device)!r} asks for CUDA, of which torch sees {torch.cuda.device_count()} here")
+        raise ImgEditError(
+            f"device {str(device)!r} asks for CUDA, of which torch sees {torch.cuda.device_count()} here"
+        )
     return found
 
 

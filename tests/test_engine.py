@@ -95,7 +95,7 @@ def test_resetting_some_rows_leaves_the_others(started):
 # ------------------------------------------------------------------ one environment and many
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.sampled_from(REWARD_MODES))
 def test_an_episode_is_the_same_alone_and_in_a_batch(started, first, seed, mode):
     n = 5
@@ -398,10 +398,10 @@ def test_states_of_other_sizes_are_refused(started):
         ({"tools": ["past"]}, r"unknown tool 'past'; did you mean paste"),
         ({"tools": ["paste", "paste"]}, r"each tool once; found \['paste'\] several times"),
         ({"tools": ["pixel", "blur"]}, r"each tool once; found \['blur'\] several times"),
-        ({"device": "abacus"}, "device must be 'cpu', or 'cuda' where there is one; found 'abacus'"),
-        ({"device": "cuda:99"}, "device must be .* found 'cuda:99'"),
-        ({"device": "meta"}, "device must be .* found 'meta'"),
-        ({"device": None}, "device must be .* found 'None'"),
+        ({"device": "abacus"}, "device must be a torch device such as .* found 'abacus'"),
+        ({"device": "cuda:99"}, "device 'cuda:99' asks for CUDA"),
+        ({"device": "meta"}, "device must be of type 'cpu' or 'cuda'; found 'meta'"),
+        ({"device": None}, "device must be a torch device such as .* found None"),
     ],
 )
 def test_wrong_arguments(make_engine, arguments, message):

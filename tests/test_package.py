@@ -35,6 +35,11 @@ def test_either_import_order_registers(first):
     assert run(f"{first}\nprint('ImageEdit-v0' in gymnasium.registry)").strip() == "True"
 
 
+def test_an_id_with_the_module_before_a_colon_needs_no_import():
+    code = "import gymnasium\nprint(gymnasium.make('imgedit_gym:ImageEdit-v0', image_size=64).spec.id)"
+    assert run(code).splitlines()[-1] == "ImageEdit-v0"
+
+
 def test_registering_again_changes_nothing():
     before = gym.spec("ImageEdit-v0")
     with warnings.catch_warnings():

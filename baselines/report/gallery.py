@@ -82,9 +82,7 @@ class _Row:
         return self.heading + TILE + 2 * BORDER + 6 + round(2 * CAPTION * LINE)
 
 
-def draw_gallery(
-    episodes: Sequence[EpisodeView], path: str | os.PathLike[str], *, max_tasks: int = 6
-) -> None:
+def draw_gallery(episodes: Sequence[EpisodeView], path: str | os.PathLike[str], *, max_tasks: int = 6) -> None:
     """Draw the source and every agent's final picture for the first few tasks.
 
     Args:
@@ -115,9 +113,7 @@ def draw_gallery(
     write_whole(path, content.getvalue())
 
 
-def _plan_row(
-    table: Mapping[tuple[str, str], EpisodeView], task: str, agents: Sequence[str], width: int
-) -> _Row:
+def _plan_row(table: Mapping[tuple[str, str], EpisodeView], task: str, agents: Sequence[str], width: int) -> _Row:
     finals = [table.get((task, agent)) for agent in agents]
     source = next(final for final in finals if final is not None)
     return _Row(wrap(source.instruction, _font(HEADING), width), source, finals)

@@ -26,9 +26,7 @@ BUDGET = 6_000_000
 LOSSY_QUALITY = 90
 
 
-def write_page(
-    results: Mapping[str, Any], episodes: Sequence[EpisodeView], path: str | os.PathLike[str]
-) -> None:
+def write_page(results: Mapping[str, Any], episodes: Sequence[EpisodeView], path: str | os.PathLike[str]) -> None:
     """Write the report's page.
 
     Args:

@@ -90,13 +90,8 @@ def reduce_labels(
             best = label
             best_count = count
     if (
-        (y1 > boxes[b, 0]
-        and y0 < boxes[b, 2]
-        and x1 > boxes[b, 1]
-        and x0 < boxes[b, 3]
-        and best == 0)
-        or best == box_label
-    ):
+        y1 > boxes[b, 0] and y0 < boxes[b, 2] and x1 > boxes[b, 1] and x0 < boxes[b, 3] and best == 0
+    ) or best == box_label:
         best = int(box_label)
         best_count = (y1 - y0) * (x1 - x0)
         plain = int(0)

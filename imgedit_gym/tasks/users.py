@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,9 @@ def load_user_task(
     instruction = options.get("instruction")
     if not isinstance(instruction, str) or not normalise(instruction):
         raise ImgEditError(f"a task of your own needs an 'instruction' (text); found {instruction!r}")
-    names, boxes = _objects(options.get("objects", ()), scale)
+    names, boxes = _objects(options.get("objects", ()), scale, batch.size)
     headline_box = options.get("headline_box")
-    text_box = (0, 0, 0, 0) if headline_box is None else _scaled(headline_box, scale, "headline_box")
+    text_box = (0, 0, 0, 0) if headline_box is None else _scaled(headline_box, scale, "headline_box", batch.size)
     text_box = _fitted(text_box, stock, batch.size) if headline_box is not None else text_box
     plan = options.get("plan")
     steps: Plan = (
@@ -136,12 +137,13 @@ def _picture(image: Any, size: int) -> tuple[np.ndarray, tuple[float, float]]:
     return np.array(image), scale
 
 
-def _scaled(box: Any, scale: tuple[float, float], where: str) -> tuple[int, int, int, int]:
-    if not (isinstance(box, (tuple, list)) and len(box) == 4 and all(isinstance(edge, (int, float)) for edge in box)):
+def _scaled(box: Any, scale: tuple[float, float], where: str, size: int) -> tuple[int, int, int, int]:
+    edges = box if isinstance(box, (tuple, list)) and len(box) == 4 else ("",)
+    if not all(isinstance(edge, (int, float)) and isfinite(edge) for edge in edges):
         raise ImgEditError(f"{where}: expected {_REACH}; found {box!r}")
     top, left, bottom, right = (round(edge * scale[i % 2]) for i, edge in enumerate(box))
-    if not (0 <= top < bottom and 0 <= left < right):
-        raise ImgEditError(f"{where}: expected {_REACH}, not empty; found {box!r}")
+    if not (0 <= top < min(bottom, size) and 0 <= left < min(right, size)):
+        raise ImgEditError(f"{where}: expected {_REACH}, not empty and inside it; found {box!r}")
     return top, left, bottom, right
 
 
@@ -153,7 +155,7 @@ def _fitted(box: tuple[int, int, int, int], stock: Stock, size: int) -> tuple[in
     return top, left, top + height, left + width
 
 
-def _objects(objects: Any, scale: tuple[float, float]) -> tuple[list[str], list[tuple[int, int, int, int]]]:
+def _objects(objects: Any, scale: tuple[float, float], size: int) -> tuple[list[str], list[tuple[int, int, int, int]]]:
     if not isinstance(objects, Sequence) or len(objects) > MAX_OBJECTS:
         raise ImgEditError(f"objects: expected a list of at most {MAX_OBJECTS}; found {objects!r}")
     names, boxes = [], []
@@ -161,7 +163,7 @@ def _objects(objects: Any, scale: tuple[float, float]) -> tuple[list[str], list[
         if not isinstance(item, Mapping) or set(item) != {"name", "box"} or not isinstance(item["name"], str):
             raise ImgEditError(f"objects: expected mappings with the keys 'name' and 'box'; found {item!r}")
         names.append(normalise(item["name"]).lower())
-        boxes.append(_scaled(item["box"], scale, f"box of {item['name']!r}"))
+        boxes.append(_scaled(item["box"], scale, f"box of {item['name']!r}", size))
     if len(set(names)) != len(names):
         raise ImgEditError(f"objects: expected names that differ; found {names}")
     return names, boxes

@@ -39,9 +39,7 @@ def write(folder: Path, text: str) -> Path:
 def test_loads_objects_in_file_order(tmp_path: Path) -> None:
     catalogue = load_catalogue(write(tmp_path, GOOD))
     assert [item.name for item in catalogue.objects] == ["hamburger", "aeroplane", "steak"]
-    assert catalogue.objects[0] == CatalogueObject(
-        "hamburger", "🍔", "fast food", frozenset({"meat", "food"})
-    )
+    assert catalogue.objects[0] == CatalogueObject("hamburger", "🍔", "fast food", frozenset({"meat", "food"}))
     assert catalogue.objects[1].attributes == frozenset()
     assert catalogue.categories == ("fast food", "vehicle", "deli item")
     assert catalogue.attributes == ("meat", "food", "vehicle")

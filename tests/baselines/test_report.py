@@ -131,9 +131,7 @@ def test_markdown_has_one_row_per_agent_and_its_values():
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == len(METRICS) + 2
 
 
-@pytest.mark.parametrize(
-    "value", [None, {"mean": float("nan"), "ci95": [0, 1]}, {"mean": None, "ci95": None}]
-)
+@pytest.mark.parametrize("value", [None, {"mean": float("nan"), "ci95": [0, 1]}, {"mean": None, "ci95": None}])
 def test_a_missing_number_is_a_dash(value):
     numbers = results("rules")
     numbers["agents"]["rules"]["score"] = value
@@ -177,9 +175,7 @@ def test_gallery_size_and_borders(tmp_path):
     outer = TILE + 2 * BORDER
     assert sheet.width == 2 * MARGIN + 3 * outer + 2 * GAP
     assert 2 * outer < sheet.height < 4 * outer
-    row = [
-        sheet.getpixel((x, MARGIN + 120)) for x in (MARGIN + outer + GAP + 1, MARGIN + 2 * (outer + GAP) + 1)
-    ]
+    row = [sheet.getpixel((x, MARGIN + 120)) for x in (MARGIN + outer + GAP + 1, MARGIN + 2 * (outer + GAP) + 1)]
     assert ["#{:02x}{:02x}{:02x}".format(*pixel) for pixel in row] == [FAILURE, SUCCESS]
     assert os.listdir(tmp_path) == ["gallery.png"]
 
@@ -269,9 +265,7 @@ def test_malicious_texts_stay_data(tmp_path):
     data = json.loads(page.data)
     found = data["episodes"][0]
     assert {found["agent"], found["task"], found["instruction"], found["plan"][0]} == {MALICIOUS}
-    assert (
-        found["requirements"][0][0] == found["steps"][0]["problem"] == data["rows"][0]["agent"] == MALICIOUS
-    )
+    assert found["requirements"][0][0] == found["steps"][0]["problem"] == data["rows"][0]["agent"] == MALICIOUS
 
 
 def test_a_text_that_looks_like_the_placeholder_stays(tmp_path):
@@ -331,9 +325,7 @@ def test_not_a_number_becomes_null(tmp_path):
 
 def test_numpy_numbers_are_taken(tmp_path):
     steps = (StepView("a", "skip", np.int64(3), np.float32(0.5), ""),) * 2  # type: ignore[arg-type]
-    view = episode(
-        score=np.float32(0.5), success=np.bool_(True), steps=steps, requirements=(("r", np.float32(1)),)
-    )
+    view = episode(score=np.float32(0.5), success=np.bool_(True), steps=steps, requirements=(("r", np.float32(1)),))
     found = json.loads(written(tmp_path, view).data)["episodes"][0]
     assert (found["score"], found["success"], found["requirements"]) == (0.5, True, [["r", 1.0, True]])
 

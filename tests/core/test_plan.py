@@ -9,7 +9,30 @@ from imgedit_gym.core.plan import MAX_TEXT, PICTURE, VERBS, PlanStep, normalise,
 
 SEPARATORS = {"to", "with", "as"}
 WORDS = st.sampled_from(
-    "the a an some to with as hamburger glass of wine red 7 non-veg & 50% x-mas tree edit remove add set".split()
+    [
+        "the",
+        "a",
+        "an",
+        "some",
+        "to",
+        "with",
+        "as",
+        "hamburger",
+        "glass",
+        "of",
+        "wine",
+        "red",
+        "7",
+        "non-veg",
+        "&",
+        "50%",
+        "x-mas",
+        "tree",
+        "edit",
+        "remove",
+        "add",
+        "set",
+    ]
 ) | st.text("abcdefghijklmnopqrstuvwxyzäéß0123456789&%'-", min_size=1, max_size=9)
 PHRASES = st.lists(WORDS, min_size=1, max_size=4).map(" ".join)
 # a target ends at the first separator, so none may stand inside it; a value may hold anything

@@ -53,9 +53,7 @@ def test_hashes_use_all_reserved_codes():
 
 def test_hashes_never_change():
     # the codes that trained policies have seen
-    assert [SMALL.value_code(word) for word in ("x", "y", "Grüße")] == [
-        N_VALUES - RESERVED + code for code in HASHED
-    ]
+    assert [SMALL.value_code(word) for word in ("x", "y", "Grüße")] == [N_VALUES - RESERVED + code for code in HASHED]
 
 
 HASHED = (13, 1, 8)

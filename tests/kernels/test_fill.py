@@ -32,7 +32,9 @@ def spoiled(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.where(mask[..., None], torch.tensor([255, 0, 255], dtype=torch.uint8), image)
 
 
-@pytest.mark.parametrize("mask", [square(20, 10, 41, 33)[0], square(30, 30, 31, 31)[0], disc()], ids=["box", "dot", "disc"])
+@pytest.mark.parametrize(
+    "mask", [square(20, 10, 41, 33)[0], square(30, 30, 31, 31)[0], disc()], ids=["box", "dot", "disc"]
+)
 @pytest.mark.parametrize(("dy", "dx"), [(0, 0), (3, 0), (0, 3), (1, 2), (-2, 1)])
 def test_borders_continue_linear_gradients_exactly(mask, dy, dx):
     image = gradient(dy, dx)

@@ -108,9 +108,7 @@ def test_each_picture_is_seen_alike_in_any_batch(adverts, scenes):
 @pytest.mark.parametrize("size", [96, 200])
 def test_pictures_of_other_sizes_are_seen_too(adverts, size):
     source, _ = adverts
-    noise = torch.randint(0, 256, (2, size, size, 3), generator=torch.Generator().manual_seed(1)).to(
-        torch.uint8
-    )
+    noise = torch.randint(0, 256, (2, size, size, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     for scene in look(noise, source.stock):
         assert not scene.known
         assert scene.headline is None
@@ -144,9 +142,7 @@ def test_unknown_request_is_kept_as_text(adverts):
 
 def test_forbidden_objects_are_replaced_each_by_another(adverts):
     stock = adverts[0].stock
-    scene = scene_of(
-        found(stock, "steak"), found(stock, "hamburger"), found(stock, "carrot"), background="farm"
-    )
+    scene = scene_of(found(stock, "steak"), found(stock, "hamburger"), found(stock, "carrot"), background="farm")
     plan = make_plan("Make it vegetarian.", scene, stock, 8)
     assert [(step.verb, step.target) for step in plan] == [
         ("replace", "steak"),
@@ -192,9 +188,7 @@ def test_planner_agrees_with_most_oracle_plans_whose_goal_it_knows(adverts):
 def test_planner_needs_no_answers(adverts):
     source, batch = adverts
     plans = RulesPlanner(source).plan(batch, torch.arange(4))
-    saved = {
-        name: getattr(batch, name).clone() for name in ("plates", "segments", "slots", "plan", "background")
-    }
+    saved = {name: getattr(batch, name).clone() for name in ("plates", "segments", "slots", "plan", "background")}
     try:
         for name in saved:
             getattr(batch, name).zero_()

@@ -13,7 +13,6 @@ from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.region import LATTICE
 from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.tasks.adverts.splits import SPLITS
-from imgedit_gym.tasks.adverts.vocabulary import checked_vocabulary, words_needed
 
 NOTO = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 OTHER_FONT = str(NOTO if NOTO.is_file() else default_font())
@@ -35,9 +34,7 @@ def by_split(sampled):
 
 
 def equal_rows(first, row, second, other) -> bool:
-    return all(
-        torch.equal(tensor[row], second.tensors()[name][other]) for name, tensor in first.tensors().items()
-    )
+    return all(torch.equal(tensor[row], second.tensors()[name][other]) for name, tensor in first.tensors().items())
 
 
 def object_counts(source, batch) -> torch.Tensor:
@@ -243,8 +240,17 @@ def test_task_ids_name_their_task(by_split, keys_of, split):
 
 
 @pytest.mark.parametrize(
-    "task_id", ["", "adverts/test/1", "adverts/train/", "adverts/train/xyz", "adverts/train/-1", "cats/train/1"]
-    + ["adverts/train/1000000000000", "adverts/train/1/2"]
+    "task_id",
+    [
+        "",
+        "adverts/test/1",
+        "adverts/train/",
+        "adverts/train/xyz",
+        "adverts/train/-1",
+        "adverts/train/1000000000000",
+        "adverts/train/1/2",
+        "cats/train/1",
+    ],
 )
 def test_foreign_task_ids(by_split, task_id):
     with pytest.raises(ImgEditError, match="task_id: expected adverts/train/ and up to 12 hexadecimal digits; found"):
@@ -294,7 +300,7 @@ def test_art_never_seen(sampled):
     source, batch = sampled(12, split="test-art", font=OTHER_FONT)
     plain, _ = sampled(1)
     assert source.stock.sprites.shape == plain.stock.sprites.shape
-    assert (OTHER_FONT == str(default_font())) == torch.equal(source.stock.sprites, plain.stock.sprites)
+    assert (str(default_font()) == OTHER_FONT) == torch.equal(source.stock.sprites, plain.stock.sprites)
     assert batch.plan_length.min() >= 1
     assert {key >> KEY_BITS for key in batch.keys.tolist()} == {SPLITS["test-art"].stream}
 

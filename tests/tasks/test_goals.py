@@ -316,9 +316,7 @@ def test_clauses_are_varied(book: GoalBook) -> None:
     }
     assert 0.4 <= share["background"] <= 0.65
     assert share["forbid"] > 0.6 and share["want"] > 0.6
-    assert {goal.tone for goal in book.goals if goal.tone} == set(TONES), (
-        "every tone is asked for by some goal"
-    )
+    assert {goal.tone for goal in book.goals if goal.tone} == set(TONES), "every tone is asked for by some goal"
     assert {kind for goal in book.goals for kind in goal.background} <= set(BACKGROUNDS)
     assert {goal.background_color for goal in book.goals} <= {*COLORS, None}
 

@@ -140,7 +140,13 @@ def test_only_colours_with_a_hue_can_be_turned_to(source, step_batch):
 def test_tone_tools_go_the_way_they_are_asked(use, tone):
     generator = torch.Generator().manual_seed(5)
     image = torch.randint(60, 200, (SIZE, SIZE, 3), generator=generator).to(torch.uint8)
-    by_tone = {"brighter": "exposure", "darker": "exposure", "soft": "blur", "crisp": "sharpen", "contrasty": "contrast"}
+    by_tone = {
+        "brighter": "exposure",
+        "darker": "exposure",
+        "soft": "blur",
+        "crisp": "sharpen",
+        "contrasty": "contrast",
+    }
     by_tone |= {"warmer": "temperature", "cooler": "temperature", "vintage": "temperature"}
     out = use(by_tone.get(tone, "saturation"), image, WHOLE, PlanStep("adjust", "picture", tone)).float()
     image = image.float()

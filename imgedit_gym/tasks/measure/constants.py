@@ -38,6 +38,9 @@ CLEAN = wp.constant(0.74)
 ENOUGH = wp.constant(0.8)
 """Measured value from which on a requirement is met in full."""
 
+FOREIGN = wp.constant(16.0)
+"""Mean distance of the visible background from its own plate above which it must be another one."""
+
 # flags of a cell
 AS_BACKGROUND = wp.constant(1)
 AS_SOURCE = wp.constant(2)

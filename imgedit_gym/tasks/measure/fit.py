@@ -79,17 +79,18 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
 
     # the plate
     found.plate[n] = -1
-    if kinds > 0:
-        gap = _plate_gap(known, found, n, b, -1)
+    gap = _plate_gap(known, found, n, b, -1)
+    if kinds > 0 or (recolor < 0 and gap > const.FOREIGN):
         n_kinds = known.stock_cells.shape[0] / known.variants
         for kind in range(1, n_kinds):
-            if ((kinds >> kind) & 1) == 1:
+            # a background that nobody asked for is looked up too, so that what stands on it can be judged
+            if kinds <= 0 or ((kinds >> kind) & 1) == 1 or gap > const.FOREIGN:
                 for v in range(known.variants):
                     other = _plate_gap(known, found, n, b, kind * known.variants + v)
                     if other < gap:
                         gap = other
                         found.plate[n] = kind * known.variants + v
-        if (kinds & 1) == 1:
+        if kinds > 0 and (kinds & 1) == 1:
             mean = wp.vec3(0.0, 0.0, 0.0)
             count = float(0.0)
             for cell in range(const.CELLS):

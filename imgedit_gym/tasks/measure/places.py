@@ -3,7 +3,7 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import distance
+from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_cell
 
@@ -32,6 +32,27 @@ def recognised(found: Found, n: int, cell: int, size: int) -> bool:
                         off += found.residual[n, f, vv * const.CROP + uu]
                         looked += 1.0
                 if off < 36.0 * looked:
+                    return True
+    return False
+
+
+@wp.func
+def in_shadow(known: Known, found: Found, n: int, b: int, cell: int, size: int) -> bool:
+    """Whether a cell shows the ground, darker, under or just below a recognised new thing."""
+    c = found.cells[n, cell]
+    ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+    dimmed = luma(c) / wp.max(luma(ground), 1.0)
+    if dimmed < 0.5 or dimmed > 1.02 or distance(c, dimmed * ground) > 9.0:
+        return False
+    y = (float(cell / const.GRID) + 0.5) * float(size) / float(const.GRID)
+    x = (float(cell % const.GRID) + 0.5) * float(size) / float(const.GRID)
+    margin = 1.5 * float(size) / float(const.GRID)
+    for f in range(const.FINDS):
+        if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
+            box = found.boxes[n, f]
+            middle = 0.5 * float(box[0] + box[2])
+            if y > middle and y < float(box[2]) + 2.0 * margin:
+                if x > float(box[1]) - margin and x < float(box[3]) + margin:
                     return True
     return False
 
@@ -77,7 +98,7 @@ def check_places(known: Known, rows: wp.array(dtype=wp.int64), found: Found, siz
                 clean += 1.0
                 bare += 1.0
                 bare_clean += 1.0
-            elif recognised(found, n, cell, size):
+            elif recognised(found, n, cell, size) or in_shadow(known, found, n, b, cell, size):
                 clean += 1.0
             else:
                 bare += 1.0

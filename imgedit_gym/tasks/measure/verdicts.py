@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, is_ground, ramp
-from imgedit_gym.tasks.measure.places import recognised
+from imgedit_gym.tasks.measure.places import in_shadow, recognised
 
 
 @wp.func
@@ -101,7 +101,8 @@ def reach_verdicts(
             if plate == -2:
                 value = ramp(found.ground_spread[n], 9.0, 5.5) * ramp(found.ground_detail[n][0], 4.5, 3.0)
             elif plate >= 0:
-                value = ramp(found.ground_match[n], 0.5, 0.75)
+                if ((arg >> (plate / known.variants)) & 1) == 1:
+                    value = ramp(found.ground_match[n], 0.5, 0.75)
         if kind == 5:
             nearest = float(1.0e9)
             named = int(-1)
@@ -157,7 +158,7 @@ def reach_verdicts(
             flags = found.flags[n, cell]
             fine = (flags & (const.AS_BACKGROUND | const.AS_SOURCE)) != 0
             if not fine:
-                fine = recognised(found, n, cell, size)
+                fine = recognised(found, n, cell, size) or in_shadow(known, found, n, b, cell, size)
             if not fine and label >= 1 and label <= const.SLOTS:
                 # an object that was asked to change colour is not damage
                 fine = found.slot_form[n, label - 1] > 0.5 and known.keep[b, label] == wp.uint8(0)

@@ -1,0 +1,195 @@
+"""Tests of the baseline agents."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from baselines.agents import AGENTS
+from baselines.agents.base import Agent, AgentContext
+from baselines.agents.tables import table_tool
+from baselines.rollout import run_episodes
+from imgedit_gym.core.names import TONES
+from imgedit_gym.core.plan import VERBS, PlanStep
+from imgedit_gym.core.region import N_REGIONS
+from imgedit_gym.core.registry import PIXEL_TOOLS
+
+ARGUMENTS = {"tasks": "adverts", "judge": "checklist", "image_size": 64, "split": "test", "device": "cpu"}
+SEEDS = [3, 4, 5, 6]
+COMPETITORS = [name for name in AGENTS.ids() if not AGENTS.factory(name).privileged]
+
+
+@pytest.fixture(scope="module")
+def played():
+    """Four episodes of each agent, run once."""
+    runs = {}
+
+    def get(name):
+        if name not in runs:
+            runs[name] = run_episodes(name, AGENTS.build(name), SEEDS, ARGUMENTS, pictured=2)
+        return runs[name]
+
+    return get
+
+
+def story(episode) -> dict:
+    told = {key: value for key, value in vars(episode).items() if key not in ("seconds", "frames")}
+    return told | {"frames": [frame.tobytes() for frame in episode.frames]}
+
+
+@pytest.mark.parametrize("name", AGENTS.ids())
+def test_every_agent_plays(played, name):
+    episodes = played(name)
+    assert [episode.seed for episode in episodes] == SEEDS
+    for row, episode in enumerate(episodes):
+        assert episode.agent == name
+        assert episode.plan_given != (name == "oracle")
+        assert 1 <= len(episode.plan) == len(episode.steps) <= 8
+        assert [step.text for step in episode.steps] == list(episode.plan)
+        assert episode.task_id.startswith("adverts/test/") and episode.instruction
+        for step in episode.steps:
+            assert step.tool in PIXEL_TOOLS and 0 <= step.region < N_REGIONS
+            assert np.isfinite(step.reward)
+        assert episode.tool_calls == sum(step.tool != "skip" for step in episode.steps)
+        assert episode.judge_calls >= len(episode.steps)
+        for share in (episode.score, episode.execution, episode.preservation, episode.quality):
+            assert 0.0 <= share <= 1.0
+        assert episode.score == pytest.approx(
+            episode.execution * (0.6 + 0.4 * episode.preservation) * (0.8 + 0.2 * episode.quality), abs=1e-5
+        )
+        assert sum(step.reward for step in episode.steps) == pytest.approx(episode.score, abs=0.02)
+        assert episode.valid and episode.seconds > 0
+        assert episode.requirements and all(text and 0 <= value <= 1 for text, value in episode.requirements)
+        assert len(episode.frames) == (len(episode.steps) + 1 if row < 2 else 0)
+
+
+@pytest.mark.parametrize("name", AGENTS.ids())
+def test_the_same_seeds_tell_the_same_story(played, name):
+    again = run_episodes(name, AGENTS.build(name), SEEDS, ARGUMENTS, pictured=2)
+    assert [story(episode) for episode in again] == [story(episode) for episode in played(name)]
+
+
+@pytest.mark.parametrize("name", [name for name in AGENTS.ids() if name != "random"])
+def test_episodes_do_not_depend_on_their_company(played, name):
+    alone = run_episodes(name, AGENTS.build(name), [SEEDS[2]], ARGUMENTS)[0]
+    together = played(name)[2]
+    assert (story(alone) | {"frames": []}) == (story(together) | {"frames": []})
+
+
+def test_agents_play_the_same_tasks(played):
+    tasks = [[episode.task_id for episode in played(name)] for name in AGENTS.ids()]
+    assert all(ids == tasks[0] for ids in tasks)
+
+
+def test_the_order_of_the_agents():
+    seeds = list(range(40, 56))
+    means = {
+        name: np.mean([episode.score for episode in run_episodes(name, AGENTS.build(name), seeds, ARGUMENTS)])
+        for name in AGENTS.ids()
+    }
+    assert means["no-op"] < 0.05
+    assert means["oracle"] > 0.5
+    assert means["oracle"] > means["rule-based"] > means["single-step"] > means["random"]
+    assert means["text-overlay"] < 0.2
+
+
+def test_doing_nothing_changes_nothing(played):
+    for episode in played("no-op"):
+        assert episode.tool_calls == 0 and not episode.success
+        assert all(np.array_equal(frame, episode.frames[0]) for frame in episode.frames)
+
+
+def test_one_step_is_one_step(played):
+    assert all(len(episode.plan) == 1 for episode in played("single-step"))
+
+
+# ------------------------------------------------------------------ what competitors may know
+
+
+@pytest.mark.parametrize("name", COMPETITORS)
+def test_competitors_get_pictures_and_words_only(name):
+    """A run in which everything given is recorded: arrays, texts and public plans, never the engine or the task."""
+    given = []
+
+    class Watched(AGENTS.factory(name)):
+        def begin(self, context):
+            assert type(context) is AgentContext
+            super().begin(context)
+
+        def plan(self, images, instructions):
+            given.append((images, instructions))
+            return super().plan(images, instructions)
+
+        def act(self, observations, infos):
+            given.append((observations, infos))
+            return super().act(observations, infos)
+
+        def attach(self, engine):
+            raise AssertionError("a competitor is never handed the engine")
+
+    run_episodes(name, Watched(), SEEDS[:2], ARGUMENTS)
+    images, instructions = given[0]
+    assert images.dtype == np.uint8 and images.shape == (2, 64, 64, 3)
+    assert all(type(text) is str for text in instructions)
+    assert len(given) >= 2
+    for observations, infos in given[1:]:
+        assert {key: type(value) for key, value in observations.items()} == dict.fromkeys(
+            ("image", "plan_step", "progress"), np.ndarray
+        )
+        assert set(infos) == {"instruction", "plan", "plan_step", "plan_index", "tool_mask", "active"}
+        assert infos["instruction"] == list(instructions)
+
+
+@pytest.mark.parametrize("name", COMPETITORS)
+def test_signatures(name):
+    factory = AGENTS.factory(name)
+    assert issubclass(factory, Agent) and not factory.privileged
+    assert list(inspect.signature(factory.plan).parameters) == ["self", "images", "instructions"]
+    assert list(inspect.signature(factory.act).parameters) == ["self", "observations", "infos"]
+    assert not hasattr(factory, "attach")
+
+
+@pytest.mark.parametrize("name", COMPETITORS)
+def test_competitors_cannot_reach_back_into_the_engine(name):
+    """What an agent scribbles on its observations does not touch the episode."""
+
+    class Scribbler(AGENTS.factory(name)):
+        def plan(self, images, instructions):
+            plans = super().plan(images.copy(), instructions)
+            images[:] = 0
+            return plans
+
+        def act(self, observations, infos):
+            copies = {key: value.copy() for key, value in observations.items()}
+            actions = super().act(copies, infos)
+            for value in observations.values():
+                value[:] = 0
+            return actions
+
+    scribbled = run_episodes(name, Scribbler(), SEEDS, ARGUMENTS)
+    plain = run_episodes(name, AGENTS.build(name), SEEDS, ARGUMENTS)
+    assert [story(episode) for episode in scribbled] == [story(episode) for episode in plain]
+
+
+def test_only_the_oracle_is_privileged():
+    assert [name for name in AGENTS.ids() if name not in COMPETITORS] == ["oracle"]
+
+
+# ------------------------------------------------------------------ the table
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_table_knows_every_verb(verb):
+    for value in (*TONES, "carrot", ""):
+        assert table_tool(PlanStep(verb, "picture", value)) in PIXEL_TOOLS
+    if verb not in ("", "edit", "adjust"):
+        assert table_tool(PlanStep(verb, "car", "green")) != "skip"
+    if verb == "adjust":
+        assert all(table_tool(PlanStep(verb, "picture", tone)) != "skip" for tone in TONES)
+
+
+def test_context_names_tools():
+    context = AgentContext(PIXEL_TOOLS, N_REGIONS, 8, 64, None, 0)
+    assert context.tool("skip") == 0
+    assert PIXEL_TOOLS[context.tool("paste")] == "paste"
+    assert context.tool("no such tool") == 0
