@@ -80,14 +80,17 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     # the plate
     found.plate[n] = -1
     gap = _plate_gap(known, found, n, b, -1)
-    if kinds > 0 or (recolor < 0 and gap > const.FOREIGN):
+    foreign = recolor < 0 and tone < 0 and gap > const.FOREIGN
+    own_gap = float(gap)
+    if kinds > 0 or foreign:
         n_kinds = known.stock_cells.shape[0] / known.variants
         for kind in range(1, n_kinds):
             # a background that nobody asked for is looked up too, so that what stands on it can be judged
-            if kinds <= 0 or ((kinds >> kind) & 1) == 1 or gap > const.FOREIGN:
+            asked = kinds > 0 and ((kinds >> kind) & 1) == 1
+            if asked or foreign:
                 for v in range(known.variants):
                     other = _plate_gap(known, found, n, b, kind * known.variants + v)
-                    if other < gap:
+                    if other < gap and (asked or other < 0.6 * own_gap):
                         gap = other
                         found.plate[n] = kind * known.variants + v
         if kinds > 0 and (kinds & 1) == 1:
