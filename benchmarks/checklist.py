@@ -764,7 +764,7 @@ def measure(
 
 # ---------------------------------------------------------------------------------------------- tables
 
-Grid = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+Grid = tuple[str, Sequence[str], Sequence[tuple[str, ...]]]
 """A title, column headers and rows of text."""
 
 
@@ -805,8 +805,13 @@ def grids(results: dict[str, Any]) -> list[Grid]:
         headers = ("requirement", "satisfied", "not satisfied", "false fail, %", "false pass, %")
         made.append(("requirements", headers, rows))
         rows = [
-            (kind, str(row["astray"]["positives"]), str(row["astray"]["negatives"]))
-            + (percent(row["astray"]["false_fail"]), percent(row["astray"]["false_pass"]))
+            (
+                kind,
+                str(row["astray"]["positives"]),
+                str(row["astray"]["negatives"]),
+                percent(row["astray"]["false_fail"]),
+                percent(row["astray"]["false_pass"]),
+            )
             for kind, row in results["requirements"].items()
             if "astray" in row and row["astray"]["positives"] + row["astray"]["negatives"]
         ]

@@ -36,6 +36,7 @@ from imgedit_gym.core.plan import BACKGROUND, PlanStep
 from imgedit_gym.engine import Engine, oracle_regions
 
 SKIP = "skip"
+WORTH_SHOWING = 0.05
 SMOOTH = ("gradient", "diagonal", "spotlight")
 
 Choice = Callable[[int, "list[Trial]"], int]
@@ -219,13 +220,18 @@ def _play_batch(engine: Engine, seeds: list[int], choose: Choice, played: Played
 # ---------------------------------------------------------------------------------------------- tables
 
 
+def mean_worth(trials: Iterable[Trial]) -> dict[str, dict[str, float]]:
+    """Mean score after a step, by key and tool; what the table is chosen by."""
+    sums: dict[str, dict[str, list[float]]] = {}
+    for trial in trials:
+        sums.setdefault(trial.key, {}).setdefault(trial.tool, []).append(trial.worth)
+    return {key: {tool: sum(w) / len(w) for tool, w in tools.items()} for key, tools in sorted(sums.items())}
+
+
 def best_table(trials: Iterable[Trial]) -> dict[str, str]:
     """The tool that is best on average, by verb or tone."""
-    worth: dict[str, dict[str, list[float]]] = {}
-    for trial in trials:
-        worth.setdefault(trial.key, {}).setdefault(trial.tool, []).append(trial.worth)
-    means = {key: {tool: sum(w) / len(w) for tool, w in tools.items()} for key, tools in worth.items()}
-    return {key: max(tools, key=lambda tool, tools=tools: tools[tool]) for key, tools in sorted(means.items())}
+    means = mean_worth(trials)
+    return {key: max(tools, key=lambda tool, tools=tools: tools[tool]) for key, tools in means.items()}
 
 
 def by_table(table: dict[str, str]) -> Choice:
@@ -279,7 +285,7 @@ def measure(
     return {
         "earnings": earnings(trials),
         "table": {key: {"best": table[key], "baselines": ours[key], "steps": _steps(trials, key)} for key in table},
-        "worth": {tool: row for tool, row in _worths(first.trials).items()},
+        "worth": mean_worth(first.trials),
         "episodes": {way: mean_interval(values, seeds[0]) for way, values in scores.items()},
         "gap": mean_interval(gaps, seeds[0]),
         "measured_on": len(seeds) - half,
@@ -288,14 +294,6 @@ def measure(
 
 def _steps(trials: Sequence[Trial], key: str) -> int:
     return sum(trial.key == key and trial.tool == SKIP for trial in trials)
-
-
-def _worths(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
-    """Mean score after a step, by key and tool; what the table is chosen by."""
-    sums: dict[str, dict[str, list[float]]] = {}
-    for trial in trials:
-        sums.setdefault(trial.key, {}).setdefault(trial.tool, []).append(trial.worth)
-    return {key: {tool: sum(w) / len(w) for tool, w in tools.items()} for key, tools in sorted(sums.items())}
 
 
 def grids(results: dict[str, Any]) -> list[Grid]:
@@ -316,6 +314,10 @@ def grids(results: dict[str, Any]) -> list[Grid]:
 
 
 def _earnings_grid(title: str, rows: Sequence[dict[str, Any]]) -> Grid:
+    """Tools by circumstance; without those that nowhere earn more than doing nothing."""
+    idle = {row["where"]: row["earned"] for row in rows if row["tool"] == SKIP}
+    useful = {row["tool"] for row in rows if row["earned"] > idle.get(row["where"], 0.0) + WORTH_SHOWING} | {SKIP}
+    rows = [row for row in rows if row["tool"] in useful]
     wheres = list(dict.fromkeys(row["where"] for row in rows))
     steps = {row["where"]: row["steps"] for row in rows if row["tool"] == SKIP}
     value = {(row["tool"], row["where"]): f"{row['earned']:.2f}" for row in rows}
