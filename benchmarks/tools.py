@@ -231,7 +231,7 @@ def mean_worth(trials: Iterable[Trial]) -> dict[str, dict[str, float]]:
 def best_table(trials: Iterable[Trial]) -> dict[str, str]:
     """The tool that is best on average, by verb or tone."""
     means = mean_worth(trials)
-    return {key: max(tools, key=lambda tool, tools=tools: tools[tool]) for key, tools in means.items()}
+    return {key: max(tools, key=tools.__getitem__) for key, tools in means.items()}
 
 
 def by_table(table: dict[str, str]) -> Choice:
