@@ -39,7 +39,8 @@ class PixelMeasurement:
         execution: Mean value of the requirements, those not due counting 0, ``float32 [N]``.
         preservation: Weighted mean of ``preserved`` over what must be kept, ``float32 [N]``.
         quality: Freedom from unexplained areas, ``float32 [N]``.
-        success: Every requirement at least 0.5, preservation at least 0.8, quality at least 0.5: ``bool [N]``.
+        success: Every requirement and everything to be kept at least 0.5, preservation at least 0.8, quality at
+            least 0.5: ``bool [N]``.
         finds: New things recognised, ``int32 [N, MAX_FINDS]``, indices into the stock; -1 none.
     """
 

@@ -97,7 +97,8 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             yy = wp.clamp(y + i / 7 - 3, 0, const.GRID - 1)
             xx = wp.clamp(x + i % 7 - 3, 0, const.GRID - 1)
             other = yy * const.GRID + xx
-            if is_ground(known, b, other):
+            beside = ground_color(found, n, plate_cell(known, found, n, b, other))
+            if is_ground(known, b, other) and distance(found.cells[n, other], beside) < near + slack:
                 if distance(c, found.cells[n, other]) < 10.0 * scale + slack:
                     if wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack:
                         flags = flags | const.AS_BACKGROUND

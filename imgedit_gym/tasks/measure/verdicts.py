@@ -171,6 +171,9 @@ def reach_verdicts(
     found.preserved[n, 0] = 1.0
     if known.keep[b, 0] > wp.uint8(0):
         value = ramp(as_ground / wp.max(ground, 1.0), 0.6, 0.97)
+        if found.plate[n] != -1:
+            # another background explains the picture, but it is not the one that was to stay
+            value = float(0.0)
         votes += 2.0
         kept += 2.0 * value
         found.preserved[n, 0] = value
@@ -183,6 +186,12 @@ def reach_verdicts(
     if votes == 0.0:
         found.preservation[n] = 1.0
     found.quality[n] = ramp(damaged / wp.max(seen, 1.0), 0.3, 0.0)
+    # a success also leaves nothing that was to be kept behind
+    all_kept = int(1)
+    for label in range(const.HEADLINE + 1):
+        if found.preserved[n, label] < 0.5:
+            all_kept = int(0)
     found.success[n] = 0
-    if all_pass == 1 and total > 0.0 and found.preservation[n] >= 0.8 and found.quality[n] >= 0.5:
+    good = found.preservation[n] >= 0.8 and found.quality[n] >= 0.5
+    if all_pass == 1 and all_kept == 1 and total > 0.0 and good:
         found.success[n] = 1
