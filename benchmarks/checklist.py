@@ -43,7 +43,6 @@ BATCH = 250
 """Environments judged together."""
 
 ALL_DUE = 99
-REDRAWINGS = 3
 FAILS = 0.01
 """An attack fails if it succeeds on no more than this share of the tasks."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from imgedit_gym.core.plan import PlanStep
 
 BY_VERB = {
-    "remove": "fill_clone",
-    "replace": "paste_over",
-    "add": "paste",
-    "recolor": "color_shift",
+    "remove": "fill_rows",
+    "replace": "paste_blend",
+    "add": "paste_blend",
+    "recolor": "hue_shift",
     "set": "swap_background",
     "rewrite": "rewrite_panel",
 }

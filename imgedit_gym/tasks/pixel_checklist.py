@@ -163,7 +163,7 @@ class PixelChecklist:
         launch(find_things, n, [known, rows, found, size], device)
         naming[3] = 0
         launch(name_things, (n, FREE_FINDS), naming, device)
-        launch(settle_things, n, [found], device)
+        launch(settle_things, n, [known, rows, found, size], device)
         launch(check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
         launch(read_headlines, n, [canvas, known, rows, found], device)
         launch(reach_verdicts, n, [known, rows, due, found, size], device)
@@ -174,7 +174,7 @@ class PixelChecklist:
             preservation=tensors["preservation"].clone(),
             quality=tensors["quality"].clone(),
             success=tensors["success"].bool(),
-            finds=tensors["sprite"].clone(),
+            finds=tensors["sprite"].clamp_min(-1),
         )
 
     def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, torch.Tensor, torch.Tensor]:

@@ -130,7 +130,6 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     spread_c = float(0.0)
     spread_e = float(0.0)
     covariance = float(0.0)
-    warmth = float(0.0)
     chroma_c = float(0.0)
     chroma_e = float(0.0)
     detail_c = float(0.0)
@@ -174,7 +173,6 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             level_c = float(0.0)
             level_e = float(0.0)
             weight = float(0.0)
-            warmth = float(0.0)
             chroma_c = float(0.0)
             chroma_e = float(0.0)
             detail_c = float(0.0)
@@ -207,7 +205,6 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
                 see += w * le * le
                 sec += w * le * lc
                 scc += w * lc * lc
-                warmth += w * ((c[0] - c[2]) - (e[0] - e[2]))
                 if chroma(e) > 12.0 or tone == const.MONOCHROME:
                     chroma_c += w * chroma(c)
                     chroma_e += w * chroma(e)
@@ -266,9 +263,9 @@ def fit_picture(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         if tone == const.DARKER:
             value = ramp(ratio, 0.9, 0.8)
         if tone == const.WARMER:
-            value = ramp(warmth / weight, 10.0, 18.0)
+            value = ramp(gain[0] / gain[2], 1.1, 1.22)
         if tone == const.COOLER:
-            value = ramp(-warmth / weight, 10.0, 18.0)
+            value = ramp(gain[2] / gain[0], 1.1, 1.22)
         if tone == const.VIVID:
             value = ramp(chroma_c / wp.max(chroma_e, 1.0), 1.06, 1.14)
         if tone == const.MUTED:

@@ -15,7 +15,7 @@ def recognised(found: Found, n: int, cell: int, size: int) -> bool:
     x = (float(cell % const.GRID) + 0.5) * float(size) / float(const.GRID)
     margin = 1.2 * float(size) / float(const.GRID)
     for f in range(const.FINDS):
-        if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
+        if found.sprite[n, f] != -1 and found.find_quality[n, f] > 0.0:
             box = found.boxes[n, f]
             inside = y > float(box[0]) - margin and y < float(box[2]) + margin
             if inside and x > float(box[1]) - margin and x < float(box[3]) + margin:
@@ -48,7 +48,7 @@ def in_shadow(known: Known, found: Found, n: int, b: int, cell: int, size: int) 
     x = (float(cell % const.GRID) + 0.5) * float(size) / float(const.GRID)
     margin = 1.5 * float(size) / float(const.GRID)
     for f in range(const.FINDS):
-        if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
+        if found.sprite[n, f] != -1 and found.find_quality[n, f] > 0.0:
             box = found.boxes[n, f]
             middle = 0.5 * float(box[0] + box[2])
             if y > middle and y < float(box[2]) + 2.0 * margin:
@@ -67,7 +67,7 @@ def _beside_thing(known: Known, found: Found, n: int, b: int, cell: int, size: i
     if distance(found.cells[n, cell], ground) > 40.0:
         return False
     for f in range(const.FINDS):
-        if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
+        if found.sprite[n, f] != -1 and found.find_quality[n, f] > 0.0:
             box = found.boxes[n, f]
             near = y > float(box[0]) - margin and y < float(box[2]) + margin
             near = near and x > float(box[1]) - margin and x < float(box[3]) + margin

@@ -372,9 +372,13 @@ def name_things(
 
 
 @wp.kernel
-def settle_things(found: Found):
-    """Where two finds overlap they are one thing, named by the better match."""
+def settle_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+    """Where two finds overlap they are one thing, named by the better match; an old object found again is not new.
+
+    A find that turns out to be the old object in its place is marked by ``-2 - sprite``.
+    """
     n = wp.tid()
+    b = int(rows[n])
     for f in range(const.FINDS):
         for g in range(const.FINDS):
             if g == f or found.sprite[n, f] < 0 or found.sprite[n, g] < 0:
@@ -392,3 +396,22 @@ def settle_things(found: Found):
                     else:
                         found.sprite[n, g] = -1
                         found.find_quality[n, g] = 0.0
+    for f in range(const.FINDS):
+        sprite = found.sprite[n, f]
+        if sprite >= 0:
+            box = found.boxes[n, f]
+            for slot in range(const.SLOTS):
+                if known.slots[b, slot] == sprite:
+                    label = wp.uint8(slot + 1)
+                    cells = float(0.0)
+                    inside = float(0.0)
+                    for cell in range(const.CELLS):
+                        if known.labels[b, cell] == label:
+                            cells += 1.0
+                            y = (cell / const.GRID) * size / const.GRID
+                            x = (cell % const.GRID) * size / const.GRID
+                            if y >= box[0] - 2 and y < box[2] and x >= box[1] - 2 and x < box[3]:
+                                inside += 1.0
+                    if cells > 0.0 and inside > 0.6 * cells:
+                        found.sprite[n, f] = -2 - sprite
+                        found.slot_source[n, slot] = 1.0

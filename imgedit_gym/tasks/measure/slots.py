@@ -122,15 +122,6 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     if cells > 0.0:
         form = ramp(cov / wp.sqrt(wp.max(vc * ve, 1.0e-3)), 0.3, 0.55)
         form = form * ramp(wp.sqrt(vc / wp.max(ve, 1.0)), 0.25, 0.45)
-        # and what is drawn inside it is still there: a silhouette painted over is not the object
-        inner = float(0.0)
-        inner_before = float(0.0)
-        for cell in range(const.CELLS):
-            if known.labels[b, cell] == label and known.purity[b, cell] > 0.97:
-                inner += found.detail[n, cell]
-                inner_before += known.source_detail[b, cell]
-        if inner_before > 20.0:
-            form = form * ramp(inner / inner_before, 0.12, 0.3)
         # a saturated object keeps, part by part, how saturated it is
         if chroma_all / total > 55.0:
             form = form * ramp(chroma_gap / chroma_all, 0.65, 0.45)
