@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 
 from imgedit_gym.art.sprites import draw_text
@@ -37,7 +39,7 @@ class EraseText(Tool):
         return fill_from_borders(images, letter_masks(images, regions.masks, ground))
 
 
-class Rewriter(Tool):
+class Rewriter(Tool, ABC):
     """Base of the tools that write the step's text into the region, at its top left, in one fixed type."""
 
     problems = (
@@ -75,8 +77,9 @@ class Rewriter(Tool):
             coverage[index] = drawn.to(coverage.device)
         return coverage
 
+    @abstractmethod
     def _cleared(self, images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:
-        raise NotImplementedError
+        """The pictures with each region ready to be written on, ``uint8 [n, S, S, 3]``."""
 
 
 class RewriteFill(Rewriter):
