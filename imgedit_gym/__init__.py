@@ -27,6 +27,7 @@ def register_envs() -> None:
         register(
             id="ImageEdit-v0",
             entry_point="imgedit_gym.envs.image_edit:ImageEditEnv",
+            vector_entry_point="imgedit_gym.envs.image_edit:ImageEditVectorEnv",
             max_episode_steps=10,
         )
 

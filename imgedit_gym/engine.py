@@ -13,15 +13,28 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import Plan, PlanStep, parse_plan
 from imgedit_gym.core.region import N_REGIONS, RegionBatch
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS
-from imgedit_gym.core.rng import task_key
+from imgedit_gym.core.rng import checked_seed, seed_of, seed_words, task_keys
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.verdict import Verdict
+from imgedit_gym.judging import Judgements
 from imgedit_gym.kernels.blend import blend_into
 
 REWARD_MODES = ("delta", "outcome", "additive")
 SMALLEST_IMAGE, LARGEST_IMAGE = 64, 512
 LONGEST_PLAN = 8
 _ARG = COLUMNS.index("arg")
+_ROW_STATE = (
+    "plan_length",
+    "step_index",
+    "score",
+    "by_oracle",
+    "plan_given",
+    "judged",
+    "seeds",
+    "episodes",
+    "_taken",
+    "_rewards",
+)
 NO_CHANGE = -1
 """Problem code of an edit that changed no pixel; codes above 0 are the tool's own."""
 
@@ -33,7 +46,8 @@ class StepResult:
     Attributes:
         reward: ``float32 [B]``; nan never, 0 where the judgement failed.
         terminated: Whether the plan is exhausted, ``bool [B]``.
-        verdict: Judgement of the canvases after the step.
+        verdict: Judgement of the canvases after the step. Where the judgement failed, its numbers are those of the
+            last one of the episode that did not.
         problems: Why an action did nothing, ``int64 [B]``: 0 it did something, or was ``skip``.
         changed: Pixels that changed, ``int32 [B]``.
     """
@@ -115,13 +129,19 @@ class Engine:
         self.plan_length = torch.zeros(b, dtype=torch.int32, device=self.device)
         self.step_index = torch.zeros(b, dtype=torch.int32, device=self.device)
         self.score = torch.zeros(b, device=self.device)
-        self.additive = torch.zeros(b, device=self.device)
         self.by_oracle = torch.zeros(b, dtype=torch.bool, device=self.device)
+        self.plan_given = torch.zeros(b, dtype=torch.bool, device=self.device)
         self.judged = torch.zeros(b, dtype=torch.int64, device=self.device)
-        self.seeds = [0] * b
-        self.episodes = [-1] * b
+        self.seeds = torch.zeros(b, 2, dtype=torch.int64, device=self.device)
+        self.episodes = torch.full((b,), -1, dtype=torch.int64, device=self.device)
+        self.judgements = Judgements(self.judge, self.batch, self.checklist)
+        self._sources = Judgements(self.judge, self.batch, self.checklist)
+        self._taken = torch.zeros(b, max_plan_steps, 4, dtype=torch.int64, device=self.device)
+        self._rewards = torch.zeros(b, max_plan_steps, device=self.device)
+        self._fresh = torch.zeros(b, dtype=torch.bool, device=self.device)
         self._plans: dict[int, Plan] = {}
         self._rows = torch.arange(b, device=self.device)
+        self._limits = torch.tensor(self.nvec, device=self.device)
 
     @property
     def tool_ids(self) -> tuple[str, ...]:
@@ -143,47 +163,82 @@ class Engine:
             seeds: A seed starts the environment's sequence of episodes anew; ``None`` goes on with it.
 
         Returns:
-            Verdict on the untouched pictures of all environments.
+            Verdict on the pictures of all environments.
         """
-        keys = []
-        for row, seed in zip(rows, seeds, strict=True):
-            self.seeds[row] = self.seeds[row] if seed is None else seed
-            self.episodes[row] = self.episodes[row] + 1 if seed is None else 0
-            keys.append(task_key(self.seeds[row], self.episodes[row], self.tasks.stream))
-        return self.reset_keys(rows, keys)
+        pairs = [(row, seed) for row, seed in zip(rows, seeds, strict=True) if seed is not None]
+        self.seed([row for row, _ in pairs], [seed for _, seed in pairs])
+        return self.advance(self._index(rows))
+
+    def seed(self, rows: Sequence[int], seeds: Sequence[int]) -> None:
+        """Start the sequences of some environments' episodes anew: the next to start is the first.
+
+        Raises:
+            ImgEditError: If a seed is no whole number of at least 0; all sequences stay.
+        """
+        if not rows:
+            return
+        words = torch.tensor([seed_words(checked_seed(seed)) for seed in seeds], dtype=torch.int64)
+        index = self._index(rows)
+        self.seeds[index] = words.to(self.device)
+        self.episodes[index] = -1
+
+    def seed_of(self, row: int) -> int:
+        """The seed that an environment's sequence of episodes started from."""
+        return seed_of(*self.seeds[row].tolist())
 
     def reset_keys(self, rows: Sequence[int], keys: Sequence[int]) -> Verdict:
-        """Start the episodes of these task keys."""
-        index = torch.tensor(list(rows), device=self.device)
+        """Start the episodes of these task keys; the sequences of episodes stay where they are."""
+        index = self._index(rows)
         self.tasks.sample(self.batch, index, torch.tensor(list(keys), dtype=torch.int64, device=self.device))
-        return self._begin(index)
+        self._begin(index)
+        return self._judge()
 
     def reset_user_task(self, row: int, options: Mapping[str, Any]) -> Verdict:
         """Start an episode on a user's own task; see :mod:`imgedit_gym.tasks.users`."""
         self.tasks.load(self.batch, row, options)
-        verdict = self._begin(torch.tensor([row], device=self.device))
+        self._begin(self._index([row]))
+        verdict = self._judge()
         return verdict if options.get("plan") is None else self.set_plan(row, options["plan"])
 
-    def _begin(self, rows: torch.Tensor) -> Verdict:
+    def advance(self, rows: torch.Tensor) -> Verdict:
+        """Start the next episode of some environments' sequences.
+
+        Args:
+            rows: Which environments, ``int64 [n]``, each once.
+
+        Returns:
+            Verdict on the pictures of all environments.
+        """
+        self._advance(rows)
+        return self._judge()
+
+    def _advance(self, rows: torch.Tensor) -> None:
+        self.episodes[rows] += 1
+        self.tasks.sample(self.batch, rows, task_keys(self.seeds[rows], self.episodes[rows], self.tasks.stream))
+        self._begin(rows)
+
+    def _begin(self, rows: torch.Tensor) -> None:
+        """Bring environments whose task was rewritten to its beginning, up to the judgement."""
         self.regions.refresh(rows)
-        self.canvas[rows] = self.batch.images[rows]
+        self.canvas.index_copy_(0, rows, self.batch.images.index_select(0, rows))
         self.step_index[rows] = 0
-        self.additive[rows] = 0.0
-        self.judged[rows] = 0
+        self.judged[rows] = -1  # the judgement of the untouched picture does not count
+        self.plan_given[rows] = False
         self.by_oracle[rows] = self.planner.follows_oracle
+        self.judgements.restart(rows)
+        self._fresh[rows] = True
         plans = self.planner.plan(self.batch, rows)
-        if plans is None:
-            self.plan_codes[rows] = self.batch.plan[rows]
-            self.plan_length[rows] = self.batch.plan_length[rows]
-            if self._plans:
-                for row in rows.tolist():
-                    self._plans.pop(row, None)
-        else:
-            for row, plan in zip(rows.tolist(), plans, strict=True):
-                self._write_plan(row, plan)
-        verdict = self.evaluate()
-        self.score[rows] = torch.where(verdict.valid, verdict.score, 0.0)[rows]
-        return verdict
+        if plans is not None:
+            self._write_plans(rows.tolist(), plans)
+            return
+        self.plan_codes[rows] = self.batch.plan[rows]
+        self.plan_length[rows] = self.batch.plan_length[rows]
+        if self._plans:
+            for row in rows.tolist():
+                self._plans.pop(row, None)
+
+    def _index(self, rows: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(list(rows), dtype=torch.int64, device=self.device)
 
     def set_plan(self, row: int, plan: Any) -> Verdict:
         """Give an environment its plan; only before its first action.
@@ -206,63 +261,89 @@ class Engine:
         Raises:
             ImgEditError: If an episode has begun, or a plan is not one; all old plans stay.
         """
-        index = torch.tensor(list(rows), device=self.device)
+        index = self._index(rows)
         if bool((self.step_index[index] > 0).any()):
             raise ImgEditError("set_plan works only before the first action of an episode")
-        parsed = [parse_plan(plan, self.max_plan_steps) for plan in plans]
-        for row, plan in zip(rows, parsed, strict=True):
-            self._write_plan(row, plan)
+        self._write_plans(list(rows), [parse_plan(plan, self.max_plan_steps) for plan in plans])
         self.by_oracle[index] = False
-        verdict = self.evaluate()
-        self.score[index] = torch.where(verdict.valid, verdict.score, self.score)[index]
-        return verdict
+        self.plan_given[index] = True
+        self._fresh[index] = self.verdict.valid[index]
+        return self._judge()
 
-    def _write_plan(self, row: int, plan: Plan) -> None:
-        codes = torch.zeros(self.max_plan_steps, 3, dtype=torch.int32)
-        for index, step in enumerate(plan):
-            codes[index] = torch.tensor(self.vocabulary.encode(step), dtype=torch.int32)
-        self.plan_codes[row] = codes.to(self.device)
-        self.plan_length[row] = len(plan)
-        self._plans[row] = plan
+    def _write_plans(self, rows: Sequence[int], plans: Sequence[Plan]) -> None:
+        codes = torch.zeros(len(plans), self.max_plan_steps, 3, dtype=torch.int32)
+        for at, (row, plan) in enumerate(zip(rows, plans, strict=True)):
+            codes[at, : len(plan)] = torch.tensor([self.vocabulary.encode(step) for step in plan], dtype=torch.int32)
+            self._plans[row] = plan
+        index = self._index(rows)
+        self.plan_codes[index] = codes.to(self.device)
+        self.plan_length[index] = torch.tensor([len(plan) for plan in plans], dtype=torch.int32, device=self.device)
 
     # ------------------------------------------------------------------ stepping
 
-    def step(self, actions: torch.Tensor, rows: torch.Tensor | None = None) -> StepResult:
+    def step(
+        self, actions: torch.Tensor, rows: torch.Tensor | None = None, fresh: torch.Tensor | None = None
+    ) -> StepResult:
         """Carry out one action in every environment, or in some.
 
         Args:
             actions: Tool and region, ``int64 [B, 2]``.
-            rows: Environments that act, ``int64 [k]``; the others stay as they are. ``None`` for all.
+            rows: Environments that act, ``int64 [k]``, each once; the others stay as they are. ``None`` for all.
+            fresh: Environments that start the next episode of their sequences instead of acting, ``int64 [n]``;
+                none of them in ``rows``. One call of the judge serves both.
 
         Raises:
             ImgEditError: If an action is out of range; nothing has changed then.
         """
+        actions = self._in_range(actions)
+        acting = self._rows if rows is None else rows.sort().values
+        problems = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
+        changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
+        steps = self.current_steps()
+        gain = self._judge_alone(acting, actions, steps) if self.reward_mode == "additive" else None
+        self._act(acting, actions, steps, self.canvas, problems, changed)
+        at = self.step_index[acting].clamp(max=self.max_plan_steps - 1).long()
+        self._taken[acting, at] = torch.cat([actions, problems[:, None], changed[:, None]], 1)[acting]
+        self.step_index[acting] += 1
+        self.judgements.touch(changed > 0)
+        self.judgements.retry(acting)
+        if fresh is not None:
+            self._advance(fresh)
+        verdict = self._judge()
+        terminated = self.step_index >= self.plan_length
+        reward = self._reward(acting, verdict, terminated, gain)
+        self._rewards[acting, at] = reward[acting]
+        return StepResult(reward, terminated, verdict, problems, changed)
+
+    def _in_range(self, actions: torch.Tensor) -> torch.Tensor:
+        """Actions on the device, checked."""
         actions = actions.to(self.device, torch.int64)
         n_tools, n_regions = self.nvec
         if actions.shape != (self.num_envs, 2):
             raise ImgEditError(f"actions must have the shape ({self.num_envs}, 2); found {tuple(actions.shape)}")
-        limits = torch.tensor([n_tools, n_regions], device=self.device)
-        if bool(((actions < 0) | (actions >= limits)).any()):
+        outside = ((actions < 0) | (actions >= self._limits)).any(1)
+        if bool(outside.any()):
+            row = int(outside.nonzero()[0])
             raise ImgEditError(
-                f"actions must be a tool below {n_tools} and a region below {n_regions}; found {actions.tolist()[:4]}"
+                f"actions: expected a tool below {n_tools} and a region below {n_regions}; "
+                f"found {actions[row].tolist()} for environment {row}"
             )
-        acting = self._rows if rows is None else rows
-        problems = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
-        changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
-        steps = self.current_steps()
-        before = self.canvas.clone() if self.reward_mode == "additive" else None
-        chosen = actions[acting, 0]
-        for tool in chosen.unique().tolist():
+        return actions
+
+    def _act(
+        self,
+        rows: torch.Tensor,
+        actions: torch.Tensor,
+        steps: StepBatch,
+        canvas: torch.Tensor,
+        problems: torch.Tensor,
+        changed: torch.Tensor,
+    ) -> None:
+        """One call of each tool that was chosen, for all environments that chose it."""
+        chosen = actions[rows, 0]
+        for tool in torch.bincount(chosen).nonzero().flatten().tolist():
             if tool:
-                self._use(tool, acting[chosen == tool], actions, steps, self.canvas, problems, changed)
-        if before is not None:
-            self._judge_alone(acting, actions, steps)
-        self.step_index[acting] += 1
-        self.judged[acting] += 1
-        terminated = self.step_index >= self.plan_length
-        verdict = self.evaluate()
-        reward = self._reward(acting, verdict, terminated)
-        return StepResult(reward, terminated, verdict, problems, changed)
+                self._use(tool, rows[chosen == tool], actions, steps, canvas, problems, changed)
 
     def _use(
         self,
@@ -286,38 +367,42 @@ class Engine:
             if not len(keep):
                 return
             rows, regions, mine = rows[keep], regions.rows(keep), mine.rows(keep)
-        edited = used.apply(canvas if len(rows) == self.num_envs else canvas[rows], regions, mine)
+        edited = used.apply(canvas if len(rows) == self.num_envs else canvas.index_select(0, rows), regions, mine)
         count = _confine(used, canvas, rows, edited, regions)
         changed[rows] = count
         problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
 
-    def _judge_alone(self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch) -> None:
-        """The additive approximation: what this step alone would earn on the source picture.
+    def _judge_alone(self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch) -> torch.Tensor:
+        """The additive approximation: what this step alone would earn on the source picture, ``float32 [B]``.
 
         Source: "From Plans to Pixels" (arXiv 2605.15181), which sums rewards of steps judged apart.
         """
         canvas = self.batch.images.clone()
         problems = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
         changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
-        chosen = actions[rows, 0]
-        for tool in chosen.unique().tolist():
-            if tool:
-                self._use(tool, rows[chosen == tool], actions, steps, canvas, problems, changed)
-        alone = self.judge.judge(self.batch, self.checklist, canvas, self._due(after=1))
-        start = self.judge.judge(self.batch, self.checklist, self.batch.images, self._due(after=1))
-        gain = torch.where(alone.valid & start.valid, alone.score - start.score, 0.0)
-        self.additive[rows] = gain[rows]
+        self._act(rows, actions, steps, canvas, problems, changed)
+        # before the first action the picture is the source
+        first = rows[self.step_index[rows] == 0]
+        self._sources.take(self.judgements, first)
+        self._sources.retry(rows)
+        due = self._due(after=1)
+        self._sources.update(self.batch.images, due)
+        start = self._sources.verdict
+        alone = self._sources.foresee(canvas, due, self._rows, changed > 0)
+        return torch.where(alone.valid & start.valid, alone.score - start.score, 0.0)
 
-    def _reward(self, rows: torch.Tensor, verdict: Verdict, terminated: torch.Tensor) -> torch.Tensor:
-        reward = torch.zeros(self.num_envs, device=self.device)
-        if self.reward_mode == "additive":
-            reward[rows] = self.additive[rows]
+    def _reward(
+        self, rows: torch.Tensor, verdict: Verdict, terminated: torch.Tensor, gain: torch.Tensor | None
+    ) -> torch.Tensor:
+        if gain is not None:
+            earned = gain
         elif self.reward_mode == "delta":
-            reward[rows] = torch.where(verdict.valid, verdict.score - self.score, 0.0)[rows]
+            earned = torch.where(verdict.valid, verdict.score - self.score, 0.0)
         else:
-            reward[rows] = torch.where(verdict.valid & terminated, verdict.score, 0.0)[rows]
-        held = torch.where(verdict.valid, verdict.score, self.score)
-        self.score[rows] = held[rows]
+            earned = torch.where(verdict.valid & terminated, verdict.score, 0.0)
+        reward = torch.zeros(self.num_envs, device=self.device)
+        reward[rows] = earned[rows]
+        self.score[rows] = torch.where(verdict.valid, verdict.score, self.score)[rows]
         return reward
 
     # ------------------------------------------------------------------ looking
@@ -329,9 +414,45 @@ class Engine:
         """
         return torch.where(self.by_oracle, self.step_index + after, LONGEST_PLAN + 1).to(torch.int32)
 
+    def _judge(self) -> Verdict:
+        """Bring the judgements up to date; rewards of episodes that have just begun count from there."""
+        self.judged[self.judgements.update(self.canvas, self._due())] += 1
+        self.score.copy_(torch.where(self._fresh, self.verdict.score, self.score))
+        self._fresh.zero_()
+        return self.judgements.copy()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The latest judgement of every canvas; its tensors are rewritten in place."""
+        return self.judgements.verdict
+
     def evaluate(self) -> Verdict:
-        """Judge every canvas as it is now."""
-        return self.judge.judge(self.batch, self.checklist, self.canvas, self._due())
+        """Ask the judge for every canvas, as it is now, whether or not it has changed."""
+        self.judgements.touch(torch.ones_like(self.by_oracle))
+        return self._judge()
+
+    def progress(self, budget: int) -> torch.Tensor:
+        """Share of the plan and of a budget of steps that is used, ``float32 [B, 2]`` in [0, 1]."""
+        done = self.step_index / self.plan_length.clamp_min(1)
+        return torch.stack([done, self.step_index / budget], 1).clamp(0.0, 1.0)
+
+    def latest(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The latest action of each environment's episode.
+
+        Returns:
+            Tool, region, problem code and changed pixels, ``int64 [B, 4]``, and the reward, ``float32 [B]``; zeros
+            before the first action.
+        """
+        at = (self.step_index - 1).clamp(0, self.max_plan_steps - 1).long()
+        begun = self.step_index > 0
+        taken = torch.where(begun[:, None], self._taken[self._rows, at], 0)
+        return taken, torch.where(begun, self._rewards[self._rows, at], 0.0)
+
+    def history(self, row: int) -> list[tuple[int, int, int, int, float]]:
+        """Tool, region, problem code, changed pixels and reward of each step of an environment's episode."""
+        n = min(int(self.step_index[row]), self.max_plan_steps)
+        taken, rewards = self._taken[row, :n].tolist(), self._rewards[row, :n].tolist()
+        return [(*action, reward) for action, reward in zip(taken, rewards, strict=True)]
 
     def try_actions(self, actions: torch.Tensor, rows: torch.Tensor) -> Verdict:
         """Judge what actions would lead to, without taking them: the look-ahead of search baselines.
@@ -343,7 +464,8 @@ class Engine:
         Returns:
             Verdicts on k pictures after the step.
         """
-        canvas = self.canvas[rows].clone()
+        canvas = self.canvas.index_select(0, rows)
+        changed = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
         steps = self.current_steps().rows(rows)
         for tool in actions[:, 0].unique().tolist():
             at = (actions[:, 0] == tool).nonzero().flatten()
@@ -353,10 +475,10 @@ class Engine:
             fine = (used.check(regions, mine) == 0).nonzero().flatten()
             if tool and len(fine):
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
-                edited = used.apply(canvas[at], regions, mine)
-                _confine(used, canvas, at, edited, regions)
-        self.judged.index_add_(0, rows, torch.ones_like(rows))
-        return self.judge.judge(self.batch, self.checklist, canvas, self._due(after=1)[rows], rows)
+                edited = used.apply(canvas.index_select(0, at), regions, mine)
+                changed[at] = _confine(used, canvas, at, edited, regions) > 0
+        self.judged.index_add_(0, rows, changed.long())
+        return self.judgements.foresee(canvas, self._due(after=1)[rows], rows, changed)
 
     def current_codes(self) -> torch.Tensor:
         """Codes of the current plan step, ``int32 [B, 3]``; zeros where the plan is exhausted."""
@@ -406,12 +528,8 @@ class Engine:
             "canvas": self.canvas[row].clone(),
             "plan_codes": self.plan_codes[row].clone(),
             "plan": self._plans.get(row),
-            "scalars": {
-                name: getattr(self, name)[row].clone()
-                for name in ("plan_length", "step_index", "score", "additive", "by_oracle", "judged")
-            },
-            "seed": self.seeds[row],
-            "episode": self.episodes[row],
+            "judgement": self.judgements.get_state(row),
+            "scalars": {name: getattr(self, name)[row].clone() for name in _ROW_STATE},
         }
 
     def set_state(self, row: int, state: Mapping[str, Any]) -> None:
@@ -431,10 +549,11 @@ class Engine:
                 table[row] = value
         self.canvas[row] = state["canvas"]
         self.plan_codes[row] = state["plan_codes"]
-        for name, value in state["scalars"].items():
-            getattr(self, name)[row] = value
-        self.seeds[row], self.episodes[row] = state["seed"], state["episode"]
-        index = torch.tensor([row], device=self.device)
+        for name in _ROW_STATE:
+            getattr(self, name)[row] = state["scalars"][name]
+        self.judgements.set_state(row, state["judgement"])
+        index = self._index([row])
+        self._sources.restart(index)
         self.checklist.refresh(index)
         self.regions.refresh(index)
 

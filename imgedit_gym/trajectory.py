@@ -9,7 +9,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import gymnasium as gym
 
     from imgedit_gym.engine import Engine
+    from imgedit_gym.envs.image_edit import ImageEditEnv, ImageEditVectorEnv
 
 SCHEMA = 1
 MAX_LINE = 64 << 20
@@ -213,32 +214,62 @@ def record_episode(
     base: Any = env.unwrapped
     observation, info = env.reset(seed=seed, options=options)
     options = options or {}
-    trajectory = Trajectory(
-        env_id="ImageEdit-v0" if env.spec is None else env.spec.id,
-        env_kwargs=dict(base.arguments),
-        versions=package_versions(),
-        agent=agent,
-        seed=seed,
-        task_id=info["task_id"],
-        instruction=info["instruction"],
-        plan=info["plan"],
-        plan_given=options.get("plan") is not None,
-        user_task=pack_user_task(options) if options.get("image") is not None else None,
-    )
     ended = False
     while not ended:
-        action = policy(observation, info)
-        tool, region = base.describe_action(action)
-        observation, reward, terminated, truncated, info = env.step(action)
+        observation, _, terminated, truncated, info = env.step(policy(observation, info))
         ended = terminated or truncated
-        trajectory.steps.append(
-            {"tool": tool, "region": region, "reward": float(reward), "problem": info["action_error"]}
-        )
-    trajectory.scores = info["scores"]
-    trajectory.requirements = [{"text": entry["text"], "value": entry["value"]} for entry in info["requirements"]]
-    trajectory.success = info["success"]
-    trajectory.return_ = math.fsum(step["reward"] for step in trajectory.steps)
-    return trajectory
+    user_task = pack_user_task(options) if options.get("image") is not None else None
+    return replace(trajectory_of(base, 0, agent, user_task), seed=seed)
+
+
+def trajectory_of(
+    env: ImageEditEnv | ImageEditVectorEnv, row: int = 0, agent: str = "", user_task: dict[str, Any] | None = None
+) -> Trajectory:
+    """The episode of an environment so far, as a recording.
+
+    Args:
+        env: The environment itself, single or vector, without its wrappers.
+        row: Which one of a vector environment.
+        agent: Name of the agent.
+        user_task: What :func:`pack_user_task` made of the task, if it is a user's own.
+
+    Raises:
+        ImgEditError: If the task is a user's own and is not given: the environment keeps no copy of its image.
+    """
+    from imgedit_gym.core.rng import task_key
+    from imgedit_gym.envs.episode import Words, requirements_of, scores_of
+
+    engine = env.engine
+    if row in engine.batch.texts and user_task is None:
+        raise ImgEditError("trajectory: the task is a user's own, so it must be given; record_episode does that")
+    words = Words.read(engine, row)
+    history = engine.history(row)
+    seed = engine.seed_of(row)
+    return Trajectory(
+        env_id="ImageEdit-v0" if env.spec is None else env.spec.id,
+        env_kwargs=dict(env.arguments),
+        versions=package_versions(),
+        agent=agent,
+        seed=seed if int(engine.batch.keys[row]) == task_key(seed, 0, engine.tasks.stream) else None,
+        task_id=words.task_id,
+        instruction=words.instruction,
+        plan=list(words.plan),
+        plan_given=bool(engine.plan_given[row]),
+        steps=[
+            {
+                "tool": engine.tool_ids[tool],
+                "region": region,
+                "reward": reward,
+                "problem": engine.problem_text(tool, problem),
+            }
+            for tool, region, problem, _, reward in history
+        ],
+        scores=scores_of(engine, row),
+        requirements=[{"text": item["text"], "value": item["value"]} for item in requirements_of(engine, row, words)],
+        success=bool(engine.verdict.success[row]),
+        return_=math.fsum(reward for *_, reward in history),
+        user_task=user_task,
+    )
 
 
 def replay(trajectory: Trajectory, engine: Engine | None = None) -> list[np.ndarray]:

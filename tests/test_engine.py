@@ -41,7 +41,7 @@ def oracle_actions(engine: Engine) -> list[torch.Tensor]:
 
 
 def snapshot(engine: Engine) -> dict[str, torch.Tensor]:
-    names = ("canvas", "plan_codes", "plan_length", "step_index", "score", "additive", "by_oracle", "judged")
+    names = ("canvas", "plan_codes", "plan_length", "step_index", "score", "by_oracle", "judged", "episodes")
     return {name: getattr(engine, name).clone() for name in names}
 
 
@@ -140,6 +140,10 @@ def test_acting_row_by_row_equals_acting_together(started):
         for row in (2, 0, 3, 1):
             engine.step(actions, torch.tensor([row]))
         assert same(snapshot(engine), snapshot(whole))
+    blur = torch.tensor([[PIXEL_TOOLS.index("blur"), 20 + row] for row in range(4)])
+    whole.step(blur)
+    engine.step(blur, torch.tensor([2, 0, 3, 1]))
+    assert same(snapshot(engine), snapshot(whole)), "the order of the rows does not matter"
 
 
 # ------------------------------------------------------------------ rewards
@@ -306,7 +310,7 @@ def test_trying_actions_tells_what_acting_does(started):
     tried[4] = 0
     verdict = engine.try_actions(tried, rows)
     after = snapshot(engine)
-    assert torch.equal(after.pop("judged"), torch.tensor([2, 1, 1, 1]))
+    assert torch.equal(after.pop("judged"), torch.tensor([1, 1, 1, 1])), "skip leaves the picture as it was judged"
     before.pop("judged")
     assert same(before, after)
     result = engine.step(actions)
@@ -459,7 +463,7 @@ def test_a_failed_judgement_is_no_reward_and_no_score(started):
         id, version, prompt_hash, deterministic = "moody", "1", "", True
 
         def __init__(self, inner):
-            self.inner, self.fails = inner, False
+            self.inner, self.fails, self.combine = inner, False, inner.combine
 
         def judge(self, *arguments):
             verdict = self.inner.judge(*arguments)

@@ -33,18 +33,24 @@ class RegionBatch:
         boxes: ``int32 [N, 4]``, tight box of each mask in pixels: top, left, bottom, right, the latter two
             exclusive; all zero for an empty mask.
         cells: ``int32 [N, 4]``, box of the lattice cell that was named, the whole picture for region 0.
+        areas: Pixels of each mask, ``int32 [N]``; counted where they are not given.
     """
 
     masks: torch.Tensor
     boxes: torch.Tensor
     cells: torch.Tensor
+    areas: torch.Tensor = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.areas is None:
+            self.areas = self.masks.flatten(1).sum(1, dtype=torch.int32)
 
     def __len__(self) -> int:
         return len(self.masks)
 
     def small(self) -> torch.Tensor:
         """Whether a region is no larger than :data:`LARGE` of the picture, as an object is, ``bool [N]``."""
-        return self.masks.flatten(1).sum(1) < LARGE * self.masks.shape[1] * self.masks.shape[2]
+        return self.areas < LARGE * self.masks.shape[1] * self.masks.shape[2]
 
     def widened(self) -> RegionBatch:
         """The regions with every small mask replaced by the square around its box, as pasting needs it."""
@@ -56,8 +62,9 @@ class RegionBatch:
         small = self.small()
         boxes = torch.where(small[:, None], square, self.boxes)
         masks = torch.where(small[:, None, None], box_masks(square, size), self.masks)
-        return RegionBatch(masks, boxes, self.cells)
+        areas = torch.where(small, (square[:, 2] - square[:, 0]) * (square[:, 3] - square[:, 1]), self.areas)
+        return RegionBatch(masks, boxes, self.cells, areas)
 
     def rows(self, index: torch.Tensor) -> RegionBatch:
         """The regions at these indices."""
-        return RegionBatch(self.masks[index], self.boxes[index], self.cells[index])
+        return RegionBatch(*(t.index_select(0, index) for t in (self.masks, self.boxes, self.cells, self.areas)))

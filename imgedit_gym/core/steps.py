@@ -27,8 +27,7 @@ class StepBatch:
 
     def rows(self, index: torch.Tensor) -> StepBatch:
         """The steps at these indices."""
-        chosen = index.tolist()
-        return StepBatch(self.codes[index], lambda i: self.read(chosen[i]))
+        return StepBatch(self.codes[index], lambda i: self.read(int(index[i])))
 
     @property
     def values(self) -> torch.Tensor:

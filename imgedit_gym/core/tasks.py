@@ -16,10 +16,8 @@ class Measurement(Protocol):
 
     requirements: torch.Tensor
     preserved: torch.Tensor
-    execution: torch.Tensor
     preservation: torch.Tensor
     quality: torch.Tensor
-    success: torch.Tensor
 
 
 class Checklist(Protocol):
@@ -27,12 +25,11 @@ class Checklist(Protocol):
 
     version: str
 
-    def measure(self, canvas: torch.Tensor, due: torch.Tensor, rows: torch.Tensor | None = None) -> Measurement:
+    def measure(self, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Measurement:
         """Measure pictures.
 
         Args:
             canvas: ``uint8 [N, H, W, 3]``.
-            due: ``int32 [N]``; requirements whose step is below it count.
             rows: ``int64 [N]``, which task each picture belongs to; ``None`` for picture i and task i.
         """
         ...
@@ -58,6 +55,8 @@ class TaskBatch:
         plates: The pictures with every object and text taken away, ``uint8 [B, H, W, 3]``.
         segments: Label of each pixel, ``uint8 [B, H, W]``: 0 background, 1 to MAX_OBJECTS objects,
             MAX_OBJECTS + 1 the headline.
+        mattes: How much of the background shows through at each pixel, shadows included, ``uint8 [B, H, W]``: 255 all
+            of it, 0 none.
         slots: What stands in each object slot, ``int32 [B, MAX_OBJECTS]``, an index into the stock; -1 nothing,
             -2 something that is not in the stock.
         light: Ambient light on objects, ``float32 [B, 3]`` in [0, 1].
@@ -80,6 +79,7 @@ class TaskBatch:
     images: torch.Tensor
     plates: torch.Tensor
     segments: torch.Tensor
+    mattes: torch.Tensor
     slots: torch.Tensor
     light: torch.Tensor
     background: torch.Tensor
@@ -108,6 +108,7 @@ class TaskBatch:
             images=zeros(size, size, 3, dtype=torch.uint8),
             plates=zeros(size, size, 3, dtype=torch.uint8),
             segments=zeros(size, size, dtype=torch.uint8),
+            mattes=zeros(size, size, dtype=torch.uint8) + 255,
             slots=zeros(MAX_OBJECTS) - 1,
             light=zeros(3, dtype=torch.float32) + 1.0,
             background=zeros() - 1,

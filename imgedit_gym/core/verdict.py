@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 
+from imgedit_gym.core.checklist import COLUMNS
 from imgedit_gym.core.errors import ImgEditError
 
 Combine = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+MET = 0.5
+"""A requirement, or a thing to be preserved, of at least this value passes."""
+
+PRESERVED_FOR_SUCCESS, QUALITY_FOR_SUCCESS = 0.8, 0.5
+_KIND, _STEP = COLUMNS.index("kind"), COLUMNS.index("step")
 
 
 def gated_product(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
@@ -24,7 +32,8 @@ def weighted_sum(execution: torch.Tensor, preservation: torch.Tensor, quality: t
 
 def geometric_mean(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
     """Cube root of ``E P Q``."""
-    return (execution * preservation * quality) ** (1.0 / 3.0)
+    # torch's float32 powers differ in the last bit between the body and the tail of a batch
+    return ((execution * preservation * quality).double() ** (1.0 / 3.0)).float()
 
 
 def minimum(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
@@ -51,6 +60,57 @@ def combination(name: str) -> Combine:
     return COMBINATIONS[name]
 
 
+class Findings(Protocol):
+    """What is found in B pictures, whichever requirements count by now; see :class:`Verdict`."""
+
+    @property
+    def requirements(self) -> torch.Tensor:
+        """Value of each requirement, ``float32 [B, R]``."""
+        ...
+
+    @property
+    def preserved(self) -> torch.Tensor | None:
+        """Value of each label, ``float32 [B, N_LABELS]``."""
+        ...
+
+    @property
+    def preservation(self) -> torch.Tensor:
+        """P, ``float32 [B]``."""
+        ...
+
+    @property
+    def quality(self) -> torch.Tensor:
+        """Q, ``float32 [B]``."""
+        ...
+
+
+def weigh(
+    found: Findings, wanted: torch.Tensor, due: torch.Tensor, combine: Combine
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What findings are worth while only some requirements count: no look at the pictures is needed for it.
+
+    Args:
+        found: What was found in B pictures.
+        wanted: Requirements of their tasks, ``int32 [B, R, 5]``, as in ``TaskBatch.requirements``.
+        due: ``int32 [B]``; requirements whose plan step is below it count, the others earn nothing yet.
+        combine: How E, P and Q make the score.
+
+    Returns:
+        Execution ``float32 [B]``, score ``float32 [B]``, and success ``bool [B]``: every requirement counts and
+        passes, everything to be preserved passes, preservation is at least 0.8 and quality at least 0.5.
+    """
+    asked = wanted[..., _KIND] > 0
+    counts = asked & (wanted[..., _STEP] < due[:, None])
+    # sums in float64 are exact here, so that they do not depend on the order that a batch size brings about
+    earned = torch.where(counts, found.requirements, 0.0).sum(1, dtype=torch.float64)
+    execution = (earned / asked.sum(1).clamp_min(1)).float()
+    success = (~asked | (counts & (found.requirements >= MET))).all(1) & asked.any(1)
+    success &= (found.preservation >= PRESERVED_FOR_SUCCESS) & (found.quality >= QUALITY_FOR_SUCCESS)
+    if found.preserved is not None:
+        success &= (found.preserved >= MET).all(1)
+    return execution, combine(execution, found.preservation, found.quality), success
+
+
 @dataclass
 class Verdict:
     """Judgements of B pictures.
@@ -60,10 +120,13 @@ class Verdict:
         preservation: P, share of what must be preserved that was, ``float32 [B]`` in [0, 1].
         quality: Q, freedom from damage, ``float32 [B]`` in [0, 1].
         score: The three combined, ``float32 [B]`` in [0, 1].
-        requirements: One result per requirement, ``float32 [B, R]`` in [0, 1]; at least 0.5 passes.
+        requirements: One result per requirement, ``float32 [B, R]`` in [0, 1]; at least 0.5 passes, 0 where there
+            is none.
         success: All requirements pass and little else was touched, ``bool [B]``.
         valid: Whether the judgement can be used, ``bool [B]``; a failed one is never a score.
         calls: Model calls it cost, ``float32 [B]``; 0 for measurements.
+        preserved: Value of each segment label that must be preserved, ``float32 [B, N_LABELS]`` in [0, 1], 1 for the
+            others; ``None`` if the judge does not look at them one by one.
         reasons: What went wrong, by index in the batch; empty where all is valid.
     """
 
@@ -75,4 +138,5 @@ class Verdict:
     success: torch.Tensor
     valid: torch.Tensor
     calls: torch.Tensor
+    preserved: torch.Tensor | None = None
     reasons: dict[int, str] = field(default_factory=dict)

@@ -2,72 +2,30 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
-from gymnasium.envs.registration import registry
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.plan import Plan, parse_plan
-from imgedit_gym.core.region import N_REGIONS
-from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.engine import Engine
-from imgedit_gym.rendering import Screen, describe, draw_frame
-from imgedit_gym.tasks.users import OPTIONS as USER_OPTIONS
+from imgedit_gym.envs import shared
+from imgedit_gym.envs.episode import Words, info_of, preserved_of, requirements_of
+from imgedit_gym.envs.options import Start, read_mask, read_seeds
+from imgedit_gym.trajectory import Trajectory, trajectory_of
 
-MET = 0.5
-"""A requirement of at least this value is met."""
-
-OPTIONS = ("task_id", *USER_OPTIONS)
-"""Keys of ``reset(options=...)``."""
-
-STATE_VERSION = 1
+OUTPUTS = ("numpy", "torch")
 
 Observation: TypeAlias = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """The latest verdict that could be used, as plain numbers, and whether the latest of all could be."""
-
-    scores: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    values: tuple[float, ...] = ()
-    success: bool = False
-    valid: bool = True
-    calls: float = 0.0
-    reason: str = ""
-
-    def after(self, verdict: Verdict) -> _Judged:
-        """This judgement brought up to date; a failed one leaves the numbers as they were."""
-        calls, reason = float(verdict.calls[0]), verdict.reasons.get(0, "")
-        if not bool(verdict.valid[0]):
-            return replace(self, success=False, valid=False, calls=calls, reason=reason)
-        axes = (verdict.execution, verdict.preservation, verdict.quality, verdict.score)
-        return _Judged(
-            scores=tuple(float(axis[0]) for axis in axes),  # type: ignore[arg-type]
-            values=tuple(verdict.requirements[0].tolist()),
-            success=bool(verdict.success[0]),
-            calls=calls,
-            reason=reason,
-        )
-
-
-@dataclass(frozen=True)
-class _Last:
-    """The action that led to the current picture; tool -1 before the first one."""
-
-    tool: int = -1
-    region: int = 0
-    error: str = ""
-    changed: int = 0
-    reward: float = 0.0
+Arrays: TypeAlias = dict[str, Any]
+"""Arrays of NumPy or torch by name, nested for some names."""
 
 
 class ImageEditEnv(gym.Env[Observation, np.ndarray]):
@@ -89,9 +47,9 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     | `plan_step` | `MultiDiscrete([12, 272, 528])` | codes of the current plan step: verb, target, value |
     | `progress` | `Box(0, 1, (2,), float32)` | share of the plan that is done, and of the step budget that is used |
 
-    The codes are those of `imgedit_gym.core.vocabulary`, and zeros once the plan is exhausted. The step budget is that
-    of the registered id, 10: a `max_episode_steps` given to `gymnasium.make` is known to its `TimeLimit` alone. An
-    environment that was not made by `gymnasium.make` takes `max_plan_steps` for its budget.
+    The codes are those of `imgedit_gym.core.vocabulary`, and zeros once the plan is exhausted. The step budget is the
+    `max_episode_steps` of `gymnasium.make`, 10 by default. Without one, as where the class is called, it is
+    `max_plan_steps`.
 
     The instruction and the plan in words are in `info`, which has the same keys after `reset` and `step`:
 
@@ -102,7 +60,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     | `plan` | the plan as a list of sentences |
     | `plan_step`, `plan_index` | the current step in words, empty once the plan is exhausted, and its index |
     | `requirements` | list of mappings: `text`, `kind`, `value` in [0, 1], whether `met`, and its plan `step` |
-    | `preserved` | by name, how far each thing that must be kept was kept, in [0, 1] |
+    | `preserved` | by name, how far each thing that must be kept was kept, in [0, 1]; from the judge, or measured |
     | `scores` | `E` execution, `P` preservation, `Q` quality, and the combined `score`, in [0, 1] |
     | `success` | whether every requirement is met and little else was touched |
     | `is_success` | the same; the name that Stable-Baselines3 logs |
@@ -127,7 +85,9 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     - `reward_mode="additive"`: what each plan step alone would earn on the source picture.
 
     Each reward is in [-1, 1]. Where a judgement failed the reward is 0, `info["judge"]["valid"]` is False, and
-    `info["scores"]` and `info["requirements"]` hold the numbers of the last judgement that did not fail.
+    `info["scores"]` and `info["requirements"]` hold the numbers of the last judgement that did not fail. The judge is
+    asked only where the picture has changed: a picture that is the same keeps its judgement, also a failed one, unless
+    the judge is not deterministic, so that asking again may help.
 
     ## Starting State
     A task of the split, drawn from the seed, with its picture untouched. `reset(seed=...)` starts a sequence of
@@ -165,7 +125,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     - v0: first version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 2}
+    metadata: dict[str, Any] = {"render_modes": list(shared.RENDER_MODES), "render_fps": 2}
 
     def __init__(
         self,
@@ -181,11 +141,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         device: str = "cpu",
         render_mode: str | None = None,
     ) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ImgEditError(
-                f"render_mode must be None or one of {self.metadata['render_modes']}; found {render_mode!r}"
-            )
-        self.render_mode = render_mode
+        self.render_mode = shared.checked_render_mode(render_mode)
         self.arguments: dict[str, Any] = {
             "tasks": tasks,
             "planner": planner,
@@ -199,13 +155,12 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             "device": device,
         }
         self.engine = Engine(1, **self.arguments)
-        self.observation_space: spaces.Space[Any] = observation_space(self.engine)
+        self.observation_space: spaces.Space[Any] = shared.observation_space(self.engine)
         self.action_space = spaces.MultiDiscrete(list(self.engine.nvec))
+        self._budget = shared.budget_of_make() or max_plan_steps
         self._begun = False
-        self._ended = False
         self._seeded = False
-        self._last = _Last()
-        self._judged = _Judged()
+        self._words: Words | None = None
 
     # ------------------------------------------------------------------ Gymnasium
 
@@ -221,14 +176,13 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         Raises:
             ImgEditError: If an option is unknown or not what is expected; the episode is then as it was.
         """
-        start = _Start.read(options or {}, self.engine)
+        start = Start.read(options or {}, self.engine)
         super().reset(seed=seed)
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(1 << 31))
-        verdict = start.begin(self.engine, seed)
-        self._begun, self._ended, self._seeded = True, False, True
-        self._last, self._judged = _Last(), _Judged().after(verdict)
-        return self._observation(), self._info()
+        start.begin(self.engine, seed)
+        self._begun = self._seeded = True
+        return self._look()
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Use a tool in a region and go on to the next plan step.
@@ -245,27 +199,15 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             raise ResetNeeded("the plan is exhausted and the episode has terminated: call reset() before step()")
         tool, region = self._checked(action)
         result = self.engine.step(torch.tensor([[tool, region]]))
-        reward, self._ended = float(result.reward[0]), bool(result.terminated[0])
-        self._last = _Last(
-            tool,
-            region,
-            self.engine.problem_text(tool, int(result.problems[0])),
-            int(result.changed[0]),
-            reward,
-        )
-        self._judged = self._judged.after(result.verdict)
-        return self._observation(), reward, self._ended, False, self._info()
+        return self._observation(), float(result.reward[0]), bool(result.terminated[0]), False, self._info()
 
     def render(self) -> Any:
         """The episode as a picture (``rgb_array``: ``uint8 [H, W, 3]``) or as text (``ansi``)."""
         if self.render_mode is None:
-            gym.logger.warn(
-                "render() does nothing without a render_mode: gymnasium.make('ImageEdit-v0', render_mode='rgb_array')"
-            )
+            shared.warn_of_no_mode("make")
             return None
         self._check_begun("render")
-        screen = self._screen()
-        return describe(screen) if self.render_mode == "ansi" else draw_frame(screen)
+        return shared.frame(self.engine, 0, self._read(), self.render_mode)
 
     def close(self) -> None:
         """Do nothing: the environment holds no window, file or process. May be called again."""
@@ -298,15 +240,14 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
 
         A tool is masked out when it can do nothing with the current plan step; ``skip`` and all regions are allowed.
         """
-        tools = self.engine.tool_mask()[0].cpu().numpy()
-        return np.concatenate([tools, np.ones(N_REGIONS, dtype=bool)])
+        return shared.action_masks(self.engine)[0].cpu().numpy()
 
     def _checked(self, action: Any) -> tuple[int, int]:
         """Tool and region of an action inside the space, as Python numbers."""
         n_tools, n_regions = self.engine.nvec
         expected = f"expected a tool below {n_tools} and a region below {n_regions}, two whole numbers"
         try:
-            tool, region = (_whole(part) for part in action)
+            tool, region = (shared.whole(part) for part in action)
         except (TypeError, ValueError):
             raise ImgEditError(f"{expected}; found {action!r}") from None
         if not (0 <= tool < n_tools and 0 <= region < n_regions):
@@ -329,11 +270,13 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             gymnasium.error.ResetNeeded: Before the first ``reset``.
         """
         self._check_begun("set_plan")
-        self._judged = self._judged.after(self.engine.set_plan(0, plan))
-        return self._observation(), self._info()
+        self.engine.set_plan(0, plan)
+        return self._look()
 
     def get_state(self) -> dict[str, Any]:
         """A copy of the episode, from which :meth:`set_state` goes on exactly; a plain dictionary that pickles.
+
+        A vector environment takes it as well, and gives such states.
 
         The position in the sequence of tasks is part of it. What wrappers count, such as the steps of ``TimeLimit``,
         is not: a branch of an episode under a wrapper has the wrapper's own count.
@@ -342,13 +285,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             gymnasium.error.ResetNeeded: Before the first ``reset``.
         """
         self._check_begun("get_state")
-        return {
-            "version": STATE_VERSION,
-            "engine": self.engine.get_state(0),
-            "judged": self._judged,
-            "last": self._last,
-            "ended": self._ended,
-        }
+        return shared.get_state(self.engine, 0)
 
     def set_state(self, state: Mapping[str, Any]) -> tuple[Observation, dict[str, Any]]:
         """Go on from a state of :meth:`get_state`, of this or another environment with the same arguments.
@@ -359,14 +296,9 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         Raises:
             ImgEditError: If it is no such state, or one of another image size or plan length.
         """
-        if not isinstance(state, Mapping) or state.get("version") != STATE_VERSION:
-            raise ImgEditError(
-                f"set_state takes what get_state gave, version {STATE_VERSION}; found {type(state).__name__}"
-            )
-        self.engine.set_state(0, state["engine"])
-        self._judged, self._last, self._ended = state["judged"], state["last"], state["ended"]
+        shared.set_state(self.engine, 0, state)
         self._begun = self._seeded = True
-        return self._observation(), self._info()
+        return self._look()
 
     def __getstate__(self) -> dict[str, Any]:
         held = {name: value for name, value in self.__dict__.items() if name != "engine"}
@@ -388,176 +320,445 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             raise ResetNeeded(f"call reset() before {what}()")
 
     @property
-    def _index(self) -> int:
-        return int(self.engine.step_index[0])
+    def _ended(self) -> bool:
+        return bool(self.engine.step_index[0] >= self.engine.plan_length[0])
 
-    @property
-    def _budget(self) -> int:
-        """Steps an episode may take: the registered spec's, or ``max_plan_steps`` without one.
-
-        ``gymnasium.make`` tells an environment its id and keeps ``max_episode_steps`` to itself.
-        """
-        if self.spec is None:
-            return self.engine.max_plan_steps
-        registered = registry.get(self.spec.id)
-        limit = self.spec.max_episode_steps or (registered and registered.max_episode_steps)
-        return limit or self.engine.max_plan_steps
+    def _look(self) -> tuple[Observation, dict[str, Any]]:
+        """Observation and info of an episode whose words may be others now."""
+        self._words = None
+        return self._observation(), self._info()
 
     def _observation(self) -> Observation:
-        engine = self.engine
-        done = self._index / max(int(engine.plan_length[0]), 1)
-        used = self._index / self._budget
-        return {
-            "image": engine.canvas[0].cpu().numpy().copy(),
-            "plan_step": engine.current_codes()[0].cpu().numpy().astype(np.int64),
-            "progress": np.clip(np.array([done, used], dtype=np.float32), 0.0, 1.0),
-        }
+        return {name: tensor[0].cpu().numpy() for name, tensor in shared.observe(self.engine, self._budget).items()}
 
     def _info(self) -> dict[str, Any]:
-        engine, judged = self.engine, self._judged
-        batch, judge = engine.batch, engine.judge
-        tools = engine.tool_mask()[0].cpu().numpy().astype(np.int8)
-        return {
-            "task_id": engine.tasks.task_id(batch, 0),
-            "instruction": engine.tasks.instruction(batch, 0),
-            "plan": [step.text for step in engine.plan(0)],
-            "plan_step": engine.current_step(0).text,
-            "plan_index": self._index,
-            "requirements": self._requirements(),
-            "preserved": self._preserved(),
-            "scores": dict(zip(("E", "P", "Q", "score"), judged.scores, strict=True)),
-            "is_success": judged.success,
-            "success": judged.success,
-            "action_mask": (tools, np.ones(N_REGIONS, dtype=np.int8)),
-            "action_error": self._last.error,
-            "changed_pixels": self._last.changed,
-            "judge": {
-                "id": judge.id,
-                "version": judge.version,
-                "prompt_hash": judge.prompt_hash,
-                "valid": judged.valid,
-                "calls": judged.calls,
-                "reason": judged.reason,
-            },
-        }
+        return info_of(self.engine, 0, self._read())
 
-    def _requirements(self) -> list[dict[str, Any]]:
-        wanted = self.engine.tasks.requirements(self.engine.batch, 0)
-        values = (*self._judged.values, *(0.0 for _ in wanted))  # no values where no judgement has succeeded yet
-        return [
-            {
-                "text": requirement.text,
-                "kind": requirement.kind.name.lower(),
-                "value": value,
-                "met": value >= MET,
-                "step": requirement.step,
-            }
-            for requirement, value in zip(wanted, values, strict=False)
-        ]
-
-    def _preserved(self) -> dict[str, float]:
-        """How far each thing to be kept was kept, by name; measured by code whatever the judge."""
-        engine = self.engine
-        kept = engine.batch.keep[0].nonzero().flatten().tolist()
-        values = engine.checklist.measure(engine.canvas, engine.step_index).preserved[0].tolist()
-        found: dict[str, float] = {}
-        for label in kept:
-            found[_unused(engine.tasks.label_name(engine.batch, 0, label), found)] = values[label]
-        return found
-
-    def _screen(self) -> Screen:
-        engine, last, judged = self.engine, self._last, self._judged
-        mask = None
-        if last.tool > 0:
-            row, region = torch.tensor([[0], [last.region]], device=engine.device)
-            regions = engine.regions.regions(row, region)
-            mask = regions.masks[0].cpu().numpy()
-        return Screen(
-            source=engine.batch.images[0].cpu().numpy().copy(),
-            canvas=engine.canvas[0].cpu().numpy().copy(),
-            region=last.region,
-            mask=mask,
-            instruction=engine.tasks.instruction(engine.batch, 0),
-            plan=tuple(step.text for step in engine.plan(0)),
-            plan_index=self._index,
-            requirements=tuple((entry["text"], entry["value"], entry["met"]) for entry in self._requirements()),
-            scores=judged.scores,
-            success=judged.success,
-            valid=judged.valid,
-            tool="" if last.tool < 0 else engine.tool_ids[last.tool],
-            error=last.error,
-            changed=last.changed,
-            reward=last.reward,
-        )
+    def _read(self) -> Words:
+        if self._words is None:
+            self._words = Words.read(self.engine, 0)
+        return self._words
 
 
-@dataclass(frozen=True)
-class _Start:
-    """What an episode starts from, read from ``reset(options=...)`` and checked."""
+_ARGUMENTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(ImageEditEnv).parameters.items()
+    if name != "render_mode"
+}
+"""Keyword arguments of the engine that both environments take, with their defaults."""
 
-    key: int | None = None
-    plan: Plan | None = None
-    user: dict[str, Any] | None = None
 
-    @classmethod
-    def read(cls, options: Mapping[str, Any], engine: Engine) -> _Start:
-        """Check options before anything changes.
+class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
+    """A batch of ``ImageEdit-v0`` in one engine: ``gymnasium.make_vec("ImageEdit-v0", num_envs=...)``.
+
+    Environment i is, bit for bit, the single environment with its seed, through all of its episodes, whatever the
+    batch size, its neighbours and the autoreset mode.
+
+    ``infos`` carry arrays only, each with its mask of the name ``_key``: `plan_index`, `plan_length`,
+    `n_requirements`, `action_problem` (0 where the action did something) and `changed_pixels`, ``int64 [B]``;
+    `requirements` ``float32 [B, 18]``, the values, in the order of :meth:`requirements`; `preserved`
+    ``float32 [B, 14]`` by segment label; `success` and `is_success` ``bool [B]``; `action_mask`
+    ``int8 [B, n_tools + 65]``; `scores`, a mapping of `E`, `P`, `Q` and `score` ``float32 [B]``; and `judge`, one of
+    `valid` ``bool [B]`` and `calls` ``float32 [B]``. What is said in words is read on request, environment by
+    environment: :meth:`instruction`, :meth:`plan`, :meth:`info`, :meth:`trajectory` and so on.
+
+    Args:
+        num_envs: B, how many environments.
+        max_episode_steps: Steps after which an episode is truncated, and the step budget of the observation;
+            ``None`` or -1: never, and `max_plan_steps` for the budget.
+        autoreset_mode: An ``AutoresetMode`` or its value. ``"NextStep"``: the step after an episode's last one starts
+            the next episode, whatever the action, with reward 0. ``"SameStep"``: the last step does, and hands the
+            last observation and info over as ``final_obs`` and ``final_info``, zeros where no episode has ended.
+            ``"Disabled"``: nothing does; call ``reset(options={"reset_mask": ...})``.
+        output: ``"numpy"``: fresh arrays. ``"torch"``: fresh tensors on the engine's device.
+        render_mode: ``"rgb_array"`` or ``"ansi"``.
+        **arguments: `tasks`, `planner`, `tools`, `regions`, `judge`, `reward_mode`, `image_size`, `max_plan_steps`,
+            `split` and `device`, as in :class:`ImageEditEnv`.
+
+    Raises:
+        ImgEditError: If an argument is not what is expected.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": list(shared.RENDER_MODES), "render_fps": 2}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        output: str = "numpy",
+        render_mode: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        if output not in OUTPUTS:
+            raise ImgEditError(f"output must be one of {OUTPUTS}; found {output!r}")
+        self.output = output
+        self.max_episode_steps = shared.checked_limit(max_episode_steps)
+        self.autoreset_mode = shared.checked_mode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = shared.checked_render_mode(render_mode)
+        unknown = sorted(arguments.keys() - _ARGUMENTS.keys())
+        if unknown:
+            raise ImgEditError(f"unknown arguments {unknown}; expected some of {sorted(_ARGUMENTS)}")
+        self.arguments: dict[str, Any] = _ARGUMENTS | arguments
+        self.engine = Engine(num_envs, **self.arguments)
+        self.num_envs = num_envs
+        self.single_observation_space = shared.observation_space(self.engine)
+        self.single_action_space = spaces.MultiDiscrete(list(self.engine.nvec))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._budget = self.max_episode_steps or self.engine.max_plan_steps
+        self._begun = False
+        self._done = torch.zeros(num_envs, dtype=torch.bool, device=self.engine.device)
+
+    # ------------------------------------------------------------------ Gymnasium
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Arrays, dict[str, Any]]:
+        """Start new episodes.
+
+        Args:
+            seed: Starts sequences of tasks anew: s stands for s, s + 1, ... by environment; a list gives each its own.
+                Where it is ``None``, the next task of the sequence is taken.
+            options: ``{"reset_mask": mask}`` with ``bool [B]`` resets these environments alone; the others stay as
+                they are, and are masked out in the info.
 
         Raises:
-            ImgEditError: If a key is unknown, keys exclude each other, or a task id or plan is not one.
+            ImgEditError: If an option or seed is not what is expected; all episodes are then as they were.
+            gymnasium.error.ResetNeeded: If the first ``reset`` is to leave environments out.
         """
-        unknown = sorted(str(key) for key in options if key not in OPTIONS)
-        if unknown:
-            raise ImgEditError(f"unknown reset options {unknown}; expected some of {list(OPTIONS)}")
-        own = [key for key in USER_OPTIONS if key != "plan" and options.get(key) is not None]
-        task_id, plan = options.get("task_id"), options.get("plan")
-        if own and task_id is not None:
-            raise ImgEditError(f"reset options: either task_id or a task of your own; found task_id and {own}")
-        steps = None if plan is None else parse_plan(plan, engine.max_plan_steps)
-        if own:
-            return cls(user={key: value for key, value in options.items() if value is not None})
-        if task_id is None:
-            return cls(plan=steps)
-        if not isinstance(task_id, str):
-            raise ImgEditError(f"task_id: expected text; found {task_id!r}")
-        return cls(key=engine.tasks.key_of(task_id), plan=steps)
+        self._check_open()
+        mask = read_mask(options or {}, self.num_envs)
+        seeds = read_seeds(seed, self.num_envs)
+        if not self._begun and not mask.all():
+            raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
+        super().reset(seed=None if isinstance(seed, Sequence | np.ndarray) else seeds[0])
+        if not self._begun:
+            drawn = self.np_random.integers(1 << 31, size=self.num_envs).tolist() if None in seeds else seeds
+            seeds = [other if own is None else own for own, other in zip(seeds, drawn, strict=True)]
+        rows = mask.nonzero().flatten().tolist()
+        self.engine.reset(rows, [seeds[row] for row in rows])
+        self._begun = True
+        shown = mask.to(self.engine.device)
+        self._done &= ~shown
+        return self._observation(), self._info(shown)
 
-    def begin(self, engine: Engine, seed: int | None) -> Verdict:
-        """Start the episode in row 0; a seed starts the sequence of tasks anew."""
-        if self.user is not None:
-            verdict = engine.reset_user_task(0, self.user)
-        elif self.key is not None:
-            verdict = engine.reset_keys([0], [self.key])
+    def step(self, actions: Any) -> tuple[Arrays, Any, Any, Any, dict[str, Any]]:
+        """Use a tool in a region in every environment, and go on to the next plan step.
+
+        Args:
+            actions: Tool and region of each, whole numbers ``[B, 2]``: an array, a tensor or nested lists.
+
+        Returns:
+            Observations; rewards, ``float64 [B]`` (``float32`` as tensors); whether episodes have terminated and
+            whether they are truncated, ``bool [B]``; infos.
+
+        Raises:
+            ImgEditError: If an action is outside the action space; nothing has changed then.
+            gymnasium.error.ResetNeeded: Before the first ``reset``, and for finished episodes that nobody resets.
+        """
+        self._check_begun("step")
+        engine, chosen = self.engine, self._checked(actions)
+        waiting = self.autoreset_mode is not AutoresetMode.SAME_STEP and bool(self._done.any())
+        if not waiting:
+            result = engine.step(chosen)
+        elif self.autoreset_mode is AutoresetMode.DISABLED:
+            raise ResetNeeded(
+                f"the episode of environment {int(self._done.nonzero()[0])} has ended: "
+                "call reset(options={'reset_mask': ...}) before step()"
+            )
         else:
-            verdict = engine.reset([0], [seed])
-        if seed is not None and (self.user is not None or self.key is not None):
-            engine.seeds[0], engine.episodes[0] = seed, -1
-        return verdict if self.plan is None else engine.set_plan(0, self.plan)
+            acting, fresh = (~self._done).nonzero().flatten(), self._done.nonzero().flatten()
+            result = engine.step(torch.where(self._done[:, None], 0, chosen), acting, fresh)
+        terminated, truncated = result.terminated, torch.zeros_like(result.terminated)
+        if self.max_episode_steps is not None:
+            truncated = engine.step_index >= self.max_episode_steps
+        self._done = terminated | truncated
+        final: dict[str, Any] = {}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and bool(self._done.any()):
+            final = self._restart()
+        infos = self._info(torch.ones_like(terminated)) | final
+        reward = result.reward if self.output == "torch" else result.reward.double()
+        return self._observation(), self._out(reward), self._out(terminated), self._out(truncated), infos
+
+    def _restart(self) -> dict[str, Any]:
+        """Start the next episode where one has ended; returns what is told of those that have."""
+        done = self._done
+        rows = done.nonzero().flatten()
+        seen = {"image": self.engine.canvas, "plan_step": self.engine.current_codes().long()}
+        seen["progress"] = self.engine.progress(self._budget)
+        told = {"final_obs": {name: self._only(tensor, rows) for name, tensor in seen.items()}}
+        told |= {"final_info": self._info(done), "_final_obs": self._out(done), "_final_info": self._out(done.clone())}
+        self.engine.advance(rows)
+        self._done = torch.zeros_like(done)
+        return told
+
+    def render(self) -> tuple[Any, ...] | None:
+        """The episodes as pictures (``rgb_array``: ``uint8 [H, W, 3]`` each) or as texts (``ansi``)."""
+        if self.render_mode is None:
+            shared.warn_of_no_mode("make_vec")
+            return None
+        self._check_begun("render")
+        words = (Words.read(self.engine, row) for row in range(self.num_envs))
+        return tuple(shared.frame(self.engine, row, said, self.render_mode) for row, said in enumerate(words))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Let go of the engine and its memory."""
+        self.__dict__.pop("engine", None)  # there is none where the constructor has failed
+
+    # ------------------------------------------------------------------ one environment on request
+
+    def task_id(self, index: int) -> str:
+        """Name of an environment's task."""
+        row = self._row(index)
+        return self.engine.tasks.task_id(self.engine.batch, row)
+
+    def instruction(self, index: int) -> str:
+        """The request of an environment in words."""
+        row = self._row(index)
+        return self.engine.tasks.instruction(self.engine.batch, row)
+
+    def plan(self, index: int) -> list[str]:
+        """The plan of an environment in words."""
+        row = self._row(index)
+        return [step.text for step in self.engine.plan(row)]
+
+    def requirements(self, index: int) -> list[dict[str, Any]]:
+        """The requirements of an environment, as in the info of the single environment."""
+        row = self._row(index)
+        return requirements_of(self.engine, row, Words.read(self.engine, row))
+
+    def preserved(self, index: int) -> dict[str, float]:
+        """How far each thing to be kept was kept, by name."""
+        row = self._row(index)
+        return preserved_of(self.engine, row, Words.read(self.engine, row))
+
+    def action_error(self, index: int) -> str:
+        """Why the latest action of an environment did nothing; empty if it did something."""
+        return self.info(index)["action_error"]
+
+    def info(self, index: int) -> dict[str, Any]:
+        """The info of an environment, as the single environment gives it."""
+        row = self._row(index)
+        return info_of(self.engine, row, Words.read(self.engine, row))
+
+    def observation(self, index: int) -> Observation:
+        """The observation of an environment, as the single environment gives it."""
+        row = self._row(index)
+        return {name: tensor[row].cpu().numpy() for name, tensor in shared.observe(self.engine, self._budget).items()}
+
+    def trajectory(self, index: int, agent: str = "") -> Trajectory:
+        """The episode of an environment so far, as it can be written, read and replayed.
+
+        Args:
+            index: Which environment.
+            agent: Name of the agent.
+        """
+        return trajectory_of(self, self._row(index), agent)
+
+    def get_state(self, index: int) -> dict[str, Any]:
+        """A copy of an environment's episode; the single environment gives and takes the same."""
+        row = self._row(index)
+        return shared.get_state(self.engine, row)
+
+    def set_state(self, index: int, state: Mapping[str, Any]) -> tuple[Observation, dict[str, Any]]:
+        """Put an environment into a state of :meth:`get_state`, its steps counted.
+
+        Returns:
+            Observation and info of that environment.
+
+        Raises:
+            ImgEditError: If it is no such state, or one of another image size or plan length.
+        """
+        row = self._row(index)
+        shared.set_state(self.engine, row, state)
+        self._done = self._ended()
+        return self.observation(row), self.info(row)
+
+    def set_plans(self, plans: Sequence[Any], indices: Sequence[int] | None = None) -> tuple[Arrays, dict[str, Any]]:
+        """Have environments follow other plans; only before the first actions of their episodes.
+
+        Args:
+            plans: Text with one step a line, or a sequence of steps, each.
+            indices: Whose plans these are; ``None`` for all.
+
+        Returns:
+            Observations and infos as ``reset`` gives them, those of the other environments masked out.
+
+        Raises:
+            ImgEditError: If an episode has begun, or a plan is not one; all old plans stay.
+        """
+        self._check_begun("set_plans")
+        rows = list(range(self.num_envs)) if indices is None else [self._row(index) for index in indices]
+        if len(plans) != len(rows) or isinstance(plans, str):
+            raise ImgEditError(f"set_plans: expected a list of {len(rows)} plans; found {plans!r}"[:200])
+        self.engine.set_plans(rows, plans)
+        shown = torch.zeros_like(self._done)
+        shown[rows] = True
+        return self._observation(), self._info(shown)
+
+    # ------------------------------------------------------------------ what libraries ask for
+
+    def action_masks(self) -> Any:
+        """Which tools and regions make sense now, ``bool [B, n_tools + n_regions]``: what MaskablePPO asks for."""
+        self._check_begun("action_masks")
+        return self._out(shared.action_masks(self.engine))
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What a method gives for each environment, or an attribute once for each; as in ``SyncVectorEnv``.
+
+        Args:
+            name: ``action_masks``, ``render``, a method that takes an index, without it, or an attribute.
+            *args: Further arguments of a method that takes an index.
+            **kwargs: The same by name.
+        """
+        if name in PER_INDEX:
+            return tuple(getattr(self, name)(index, *args, **kwargs) for index in range(self.num_envs))
+        value = getattr(self, name)
+        if name in ("action_masks", "render"):
+            return tuple(value(*args, **kwargs))
+        if callable(value):
+            raise ImgEditError(f"call: expected one of action_masks, render, {', '.join(PER_INDEX)}; found {name!r}")
+        return (value,) * self.num_envs
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute, once for each environment."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of all environments; they share it, so a list must hold the same for all.
+
+        Raises:
+            ImgEditError: If the values differ, or are not as many as the environments.
+        """
+        if isinstance(values, (list, tuple)):
+            if len(values) != self.num_envs or any(value != values[0] for value in values):
+                raise ImgEditError(f"set_attr: expected {self.num_envs} equal values for {name!r}; found {values!r}")
+            values = values[0]
+        setattr(self, name, shared.checked_render_mode(values) if name == "render_mode" else values)
+
+    # ------------------------------------------------------------------ inside
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("the environment is closed")
+
+    def _check_begun(self, what: str) -> None:
+        self._check_open()
+        if not self._begun:
+            raise ResetNeeded(f"call reset() before {what}()")
+
+    def _row(self, index: int) -> int:
+        self._check_begun("asking for one environment")
+        try:
+            row = shared.whole(index)
+        except TypeError:
+            row = -1
+        if not 0 <= row < self.num_envs:
+            raise ImgEditError(f"expected an index from 0 to {self.num_envs - 1}; found {index!r}")
+        return row
+
+    def _checked(self, actions: Any) -> torch.Tensor:
+        """Actions as a tensor of the right shape; the engine checks their range."""
+        found = actions
+        if not isinstance(found, torch.Tensor):
+            try:
+                array = np.asarray(found)
+                found = torch.from_numpy(array.astype(np.int64)) if array.dtype.kind in "iu" else None
+            except (TypeError, ValueError):
+                found = None
+        elif found.dtype == torch.bool or found.is_floating_point() or found.is_complex():
+            found = None
+        if found is None or found.shape != (self.num_envs, 2):
+            n_tools, n_regions = self.engine.nvec
+            shown = f"the shape {tuple(found.shape)}" if found is not None else " ".join(repr(actions).split())[:80]
+            raise ImgEditError(
+                f"actions: expected a tool below {n_tools} and a region below {n_regions}, two whole numbers, "
+                f"for each of {self.num_envs} environments; found {shown}"
+            )
+        return found.to(self.engine.device, torch.int64)
+
+    def _ended(self) -> torch.Tensor:
+        """Which episodes have terminated or are truncated, by their steps."""
+        ended = self.engine.step_index >= self.engine.plan_length
+        return ended if self.max_episode_steps is None else ended | (self.engine.step_index >= self.max_episode_steps)
+
+    def _out(self, tensor: torch.Tensor) -> Any:
+        """A fresh tensor as it is handed out."""
+        return tensor if self.output == "torch" else tensor.cpu().numpy()
+
+    def _only(self, tensor: torch.Tensor, rows: torch.Tensor) -> Any:
+        """Some rows of a tensor as they are handed out, zeros elsewhere."""
+        if self.output == "torch":
+            return torch.zeros_like(tensor).index_copy_(0, rows, tensor[rows])
+        chosen = tensor[rows].cpu().numpy()
+        found = np.zeros(tensor.shape, dtype=chosen.dtype)  # pages that nothing is written to cost nothing
+        found[rows.cpu().numpy()] = chosen
+        return found
+
+    def _observation(self) -> Arrays:
+        return {name: self._out(tensor) for name, tensor in shared.observe(self.engine, self._budget).items()}
+
+    def _info(self, shown: torch.Tensor) -> dict[str, Any]:
+        engine, verdict = self.engine, self.engine.verdict
+        taken, _ = engine.latest()
+        return self._with_masks(
+            {
+                "plan_index": engine.step_index.long(),
+                "plan_length": engine.plan_length.long(),
+                "n_requirements": (engine.batch.requirements[..., 0] > 0).sum(1),
+                "requirements": verdict.requirements.clone(),
+                "preserved": verdict.preserved.clone(),  # type: ignore[union-attr]
+                "scores": {
+                    "E": verdict.execution.clone(),
+                    "P": verdict.preservation.clone(),
+                    "Q": verdict.quality.clone(),
+                    "score": verdict.score.clone(),
+                },
+                "success": verdict.success.clone(),
+                "is_success": verdict.success.clone(),
+                "action_mask": shared.action_masks(engine).to(torch.int8),
+                "action_problem": taken[:, 2].clone(),
+                "changed_pixels": taken[:, 3].clone(),
+                "judge": {"valid": verdict.valid.clone(), "calls": verdict.calls.clone()},
+            },
+            shown,
+        )
+
+    def _with_masks(self, values: Mapping[str, Any], shown: torch.Tensor) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in values.items():
+            found[name] = self._with_masks(value, shown) if isinstance(value, Mapping) else self._out(value)
+            found[f"_{name}"] = self._out(shown.clone())
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        held = {name: value for name, value in self.__dict__.items() if name != "engine"}
+        open_and_begun = self._begun and not self.closed
+        held["_pickled"] = [self.get_state(row) for row in range(self.num_envs)] if open_and_begun else None
+        return held
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        held = dict(held)
+        states = held.pop("_pickled")
+        self.__dict__.update(held)
+        if not self.closed:
+            self.engine = Engine(self.num_envs, **self.arguments)
+        for row, state in enumerate(states or ()):
+            shared.set_state(self.engine, row, state)
 
 
-def observation_space(engine: Engine) -> spaces.Dict:
-    """Observation space of one environment of an engine."""
-    size = engine.image_size
-    return spaces.Dict(
-        {
-            "image": spaces.Box(0, 255, (size, size, 3), np.uint8),
-            "plan_step": spaces.MultiDiscrete(list(engine.vocabulary.nvec)),
-            "progress": spaces.Box(0.0, 1.0, (2,), np.float32),
-        }
-    )
-
-
-def _whole(value: Any) -> int:
-    """A whole number of any library as a Python one; a truth value is none."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError("a truth value is no index")
-    return operator.index(value)
-
-
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    """The name, with a number behind it if it is taken."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name} {number}"
-    return candidate
+PER_INDEX = (
+    "task_id",
+    "instruction",
+    "plan",
+    "requirements",
+    "preserved",
+    "action_error",
+    "info",
+    "observation",
+    "trajectory",
+    "get_state",
+)
+"""Methods of the vector environment that read one environment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from imgedit_gym.core.tasks import Checklist, TaskBatch
-from imgedit_gym.core.verdict import Verdict, combination
+from imgedit_gym.core.verdict import Verdict, combination, weigh
 
 
 class ChecklistJudge:
@@ -24,7 +24,7 @@ class ChecklistJudge:
     deterministic = True
 
     def __init__(self, combine: str = "product") -> None:
-        self._combine = combination(combine)
+        self.combine = combination(combine)
 
     def judge(
         self,
@@ -35,15 +35,18 @@ class ChecklistJudge:
         rows: torch.Tensor | None = None,
     ) -> Verdict:
         """Measure and combine; see :class:`imgedit_gym.judges.base.Judge`."""
-        found = checklist.measure(canvas, due, rows)
+        found = checklist.measure(canvas, rows)
+        wanted = batch.requirements if rows is None else batch.requirements[rows]
+        execution, score, success = weigh(found, wanted, due, self.combine)
         n, device = len(canvas), canvas.device
         return Verdict(
-            execution=found.execution,
+            execution=execution,
             preservation=found.preservation,
             quality=found.quality,
-            score=self._combine(found.execution, found.preservation, found.quality),
+            score=score,
             requirements=found.requirements,
-            success=found.success,
+            success=success,
+            preserved=found.preserved,
             valid=torch.ones(n, dtype=torch.bool, device=device),
             calls=torch.zeros(n, device=device),
         )

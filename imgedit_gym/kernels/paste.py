@@ -4,35 +4,42 @@ import torch
 import warp as wp
 
 from imgedit_gym.kernels.color import read_color, write_color
-from imgedit_gym.kernels.runtime import launch
-from imgedit_gym.kernels.sprite import sample_sprite
+from imgedit_gym.kernels.runtime import lanes_of, launch
+from imgedit_gym.kernels.sprite import RUN, sample_run
 
 
 @wp.kernel
 def _paste(
+    first: int,
     atlas: wp.array4d(dtype=wp.uint8),
     sprites: wp.array(dtype=wp.int32),
-    places: wp.array2d(dtype=wp.float32),
-    light: wp.array2d(dtype=wp.float32),
+    places: wp.array(dtype=wp.vec3),
+    light: wp.array(dtype=wp.vec3),
+    lanes: int,
     out: wp.array4d(dtype=wp.uint8),
 ):
-    n, y = wp.tid()
+    i, lane = wp.tid()
+    n = first + i
     s = sprites[n]
     if s < 0:
         return
     size = out.shape[1]
-    edge = places[n, 2]
-    v = (float(y) + 0.5 - places[n, 0]) / edge + 0.5
-    if v < -0.02 or v > 1.02:
-        return
-    first = wp.max(int(places[n, 1] - 0.52 * edge) - 1, 0)
-    last = wp.min(int(places[n, 1] + 0.52 * edge) + 2, size)
-    for x in range(first, last):
-        u = (float(x) + 0.5 - places[n, 1]) / edge + 0.5
-        rgba = sample_sprite(atlas, s, v, u, 1.0 / edge)
-        if rgba[3] > 0.5:
-            own = wp.vec3(rgba[0] * light[n, 0], rgba[1] * light[n, 1], rgba[2] * light[n, 2])
-            write_color(out, n, y, x, own + (1.0 - rgba[3] / 255.0) * read_color(out, n, y, x))
+    place = places[n]
+    edge = place[2]
+    top = wp.max(int(place[0] - 0.52 * edge) - 1, 0)
+    bottom = wp.min(int(place[0] + 0.52 * edge) + 2, size)
+    left = wp.max(int(place[1] - 0.52 * edge) - 1, 0)
+    right = wp.min(int(place[1] + 0.52 * edge) + 2, size)
+    for y in range(top + lane, bottom, lanes):
+        v = (float(y) + 0.5 - place[0]) / edge + 0.5
+        if v >= -0.02 and v <= 1.02:
+            for x in range(left, right, RUN):
+                run = sample_run(atlas, s, v, x, 1.0, place[1], edge, 1.0 / edge)
+                for k in range(wp.min(right - x, RUN)):
+                    if run[3, k] > 0.5:
+                        own = wp.cw_mul(wp.vec3(run[0, k], run[1, k], run[2, k]), light[n])
+                        below = (1.0 - run[3, k] / 255.0) * read_color(out, n, y, x + k)
+                        write_color(out, n, y, x + k, own + below)
 
 
 def paste_sprites(
@@ -55,6 +62,7 @@ def paste_sprites(
         ``uint8 [n, S, S, 3]``, fresh.
     """
     out = images.clone()
-    inputs = [atlas, sprites, places.contiguous(), light.contiguous(), out]
-    launch(_paste, (len(images), images.shape[1]), inputs, images.device)
+    lanes = lanes_of(images.device, images.shape[1])
+    inputs = [atlas, sprites, places.contiguous(), light.contiguous(), lanes, out]
+    launch(_paste, (len(images), lanes), inputs, images.device)
     return out

@@ -1,101 +1,258 @@
-"""Reductions of pictures to a lattice of cells: mean colour and local detail."""
+"""Reductions of pictures to a lattice of cells: mean colour, local detail, labels and mattes.
 
+The loops over pixels are C, which the compiler turns into vector instructions; it does not do so with Warp's own.
+Rows of cells are shared out among the lanes of an environment.
+"""
+
+import torch
 import warp as wp
 
-from imgedit_gym.kernels.color import luma, read_color
+from imgedit_gym.kernels.runtime import lanes_of, launch
 
 GRID = 32
 """Cells along each side of the lattice on which pictures are measured."""
 
+LARGEST = 512
+"""Largest edge of a picture in pixels."""
+
 _GRID = wp.constant(GRID)
 
 
-@wp.kernel
-def reduce_cells(
+@wp.func_native(f"""
+    const int cells = {GRID};
+    const int y0 = row * size / cells, y1 = (row + 1) * size / cells, height = y1 - y0;
+    const unsigned char* strip = images.data + ((size_t)b * size + y0) * size * 3;
+    float* mean = (float*)(means.data + ((size_t)b * cells + row) * cells);
+    float* fine = detail.data + ((size_t)b * cells + row) * cells;
+    auto luma = [](float red, float green, float blue) {{
+        const float r = 0.299f * red, g = 0.587f * green, b = 0.114f * blue;
+        const float rg = r + g;
+        return rg + b;
+    }};
+#if defined(__CUDA_ARCH__)
+    auto light = [&](const unsigned char* at) {{ return luma((float)at[0], (float)at[1], (float)at[2]); }};
+    for (int cell = 0; cell < cells; ++cell) {{
+        const int x0 = cell * size / cells, x1 = (cell + 1) * size / cells;
+        int sums[3] = {{0, 0, 0}};
+        float steps = 0.0f;
+        for (int y = 0; y < height; ++y)
+            for (int x = x0; x < x1; ++x) {{
+                const unsigned char* at = strip + (y * size + x) * 3;
+                const float here = light(at);
+                const float across = x + 1 < size ? fabsf(light(at + 3) - here) : 0.0f;
+                const float down = y0 + y + 1 < size ? fabsf(light(at + 3 * size) - here) : 0.0f;
+                steps += across + down;
+                for (int c = 0; c < 3; ++c) sums[c] += at[c];
+            }}
+        const float area = (float)(height * (x1 - x0));
+        for (int c = 0; c < 3; ++c) mean[3 * cell + c] = (float)sums[c] / area;
+        fine[cell] = 0.5f * steps / area;
+    }}
+#else
+    // planes of the strip, luma of the line below it too, and the steps from each pixel to its two neighbours
+    const int most = ({LARGEST} / cells + 2) * {LARGEST}, area = height * size;
+    float red[most], green[most], blue[most], light[most], step[most];
+    for (int i = 0; i < (y1 < size ? area + size : area); ++i) {{
+        red[i] = (float)strip[3 * i];
+        green[i] = (float)strip[3 * i + 1];
+        blue[i] = (float)strip[3 * i + 2];
+        light[i] = luma(red[i], green[i], blue[i]);
+    }}
+    if (y1 == size)
+        for (int x = 0; x < size; ++x) light[area + x] = light[area - size + x];
+    for (int i = 0; i < area; ++i) {{
+        const float across = fabsf(light[i + 1] - light[i]), down = fabsf(light[i + size] - light[i]);
+        step[i] = across + down;
+    }}
+    for (int i = size - 1; i < area; i += size) step[i] = fabsf(light[i + size] - light[i]);
+    float reds[cells], greens[cells], blues[cells], steps[cells];
+    for (int cell = 0; cell < cells; ++cell) reds[cell] = greens[cell] = blues[cell] = steps[cell] = 0.0f;
+    auto add = [&](int cell, int i) __attribute__((always_inline)) {{
+        reds[cell] += red[i];
+        greens[cell] += green[i];
+        blues[cell] += blue[i];
+        steps[cell] += step[i];
+    }};
+    auto gather = [&](const int width) __attribute__((always_inline)) {{
+        for (int y = 0; y < height; ++y)
+            for (int k = 0; k < width; ++k)
+                for (int cell = 0; cell < cells; ++cell) add(cell, y * size + cell * width + k);
+    }};
+    // known widths make these loops fast
+    if (size == 2 * cells)
+        gather(2);
+    else if (size == 4 * cells)
+        gather(4);
+    else
+        for (int y = 0; y < height; ++y)
+            for (int cell = 0; cell < cells; ++cell)
+                for (int x = cell * size / cells; x < (cell + 1) * size / cells; ++x) add(cell, y * size + x);
+    for (int cell = 0; cell < cells; ++cell) {{
+        const float share = (float)(height * ((cell + 1) * size / cells - cell * size / cells));
+        mean[3 * cell] = reds[cell] / share;
+        mean[3 * cell + 1] = greens[cell] / share;
+        mean[3 * cell + 2] = blues[cell] / share;
+        fine[cell] = 0.5f * steps[cell] / share;
+    }}
+#endif
+""")
+def _reduce_strip(
     images: wp.array4d(dtype=wp.uint8),
-    rows: wp.array(dtype=wp.int64),
+    b: int,
+    row: int,
+    size: int,
     means: wp.array2d(dtype=wp.vec3),
     detail: wp.array2d(dtype=wp.float32),
 ):
-    """Mean colour of each cell, and the mean absolute step of luma to the right and lower neighbour.
-
-    Args:
-        images: ``[B, S, S, 3]``.
-        rows: Which pictures, ``[N]``; results go to the same rows.
-        means: ``[B, GRID * GRID]``.
-        detail: ``[B, GRID * GRID]``.
-    """
-    n, gy, gx = wp.tid()
-    b = int(rows[n])
-    size = images.shape[1]
-    y0 = gy * size / _GRID
-    y1 = (gy + 1) * size / _GRID
-    x0 = gx * size / _GRID
-    x1 = (gx + 1) * size / _GRID
-    total = wp.vec3(0.0, 0.0, 0.0)
-    steps = float(0.0)
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            color = read_color(images, b, y, x)
-            total += color
-            here = luma(color)
-            right = luma(read_color(images, b, y, wp.min(x + 1, size - 1)))
-            below = luma(read_color(images, b, wp.min(y + 1, size - 1), x))
-            steps += wp.abs(right - here) + wp.abs(below - here)
-    area = float((y1 - y0) * (x1 - x0))
-    means[b, gy * _GRID + gx] = total / area
-    detail[b, gy * _GRID + gx] = 0.5 * steps / area
+    """One row of cells of picture b."""
+    ...
 
 
 @wp.kernel
-def reduce_labels(
-    segments: wp.array3d(dtype=wp.uint8),
+def _reduce_cells(
+    first: int,
+    images: wp.array4d(dtype=wp.uint8),
     rows: wp.array(dtype=wp.int64),
-    boxes: wp.array2d(dtype=wp.int32),
+    lanes: int,
+    means: wp.array2d(dtype=wp.vec3),
+    detail: wp.array2d(dtype=wp.float32),
+):
+    n, lane = wp.tid()
+    for row in range(lane, _GRID, lanes):
+        _reduce_strip(images, int(rows[first + n]), row, images.shape[1], means, detail)
+
+
+def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, detail: torch.Tensor) -> None:
+    """Mean colour of each cell, and the mean absolute step of luma to the right and lower neighbour.
+
+    Args:
+        images: ``uint8 [B, S, S, 3]``, S at most :data:`LARGEST`.
+        rows: Which pictures, ``int64 [n]``; results go to the same rows.
+        means: ``float32 [B, GRID**2, 3]``, written.
+        detail: ``float32 [B, GRID**2]``, written.
+    """
+    lanes = lanes_of(images.device, GRID)
+    launch(_reduce_cells, (len(rows), lanes), [images, rows, lanes, means, detail], images.device)
+
+
+@wp.func_native(f"""
+    const int cells = {GRID};
+    const int y0 = row * size / cells, y1 = (row + 1) * size / cells;
+    const unsigned char* segment = segments.data + ((size_t)b * size + y0) * size;
+    const unsigned char* matte = mattes.data + ((size_t)b * size + y0) * size;
+    const size_t line = ((size_t)b * cells + row) * cells;
+    int best[cells], most[cells], plain[cells], through[cells], differ[cells];
+    for (int cell = 0; cell < cells; ++cell) {{
+        best[cell] = segment[cell * size / cells];
+        plain[cell] = through[cell] = differ[cell] = 0;
+    }}
+    auto add = [&](int cell, int i) __attribute__((always_inline)) {{
+        differ[cell] |= segment[i] ^ best[cell];
+        plain[cell] += segment[i] == 0;
+        through[cell] += matte[i];
+    }};
+    auto gather = [&](const int width) __attribute__((always_inline)) {{
+        for (int y = 0; y < y1 - y0; ++y)
+            for (int k = 0; k < width; ++k)
+                for (int cell = 0; cell < cells; ++cell) add(cell, y * size + cell * width + k);
+    }};
+    // known widths make these loops fast
+    if (size == 2 * cells)
+        gather(2);
+    else if (size == 4 * cells)
+        gather(4);
+    else
+        for (int y = 0; y < y1 - y0; ++y)
+            for (int cell = 0; cell < cells; ++cell)
+                for (int x = cell * size / cells; x < (cell + 1) * size / cells; ++x) add(cell, y * size + x);
+    for (int cell = 0; cell < cells; ++cell) {{
+        const int x0 = cell * size / cells, x1 = (cell + 1) * size / cells, area = (y1 - y0) * (x1 - x0);
+        most[cell] = area;
+        if (differ[cell]) {{
+            int counts[16] = {{0}}, label = segment[x0] & 15;
+            for (int y = 0; y < y1 - y0; ++y)
+                for (int x = x0; x < x1; ++x) ++counts[segment[y * size + x] & 15];
+            for (int y = 0; y < y1 - y0; ++y)
+                for (int x = x0; x < x1; ++x) {{
+                    const int other = segment[y * size + x] & 15, lead = counts[other] - counts[label];
+                    label = lead > 0 || (lead == 0 && other < label) ? other : label;
+                }}
+            best[cell] = label;
+            most[cell] = counts[label];
+        }}
+    }}
+    for (int cell = 0; cell < cells; ++cell) {{
+        const int x0 = cell * size / cells, x1 = (cell + 1) * size / cells, area = (y1 - y0) * (x1 - x0);
+        const bool touched = y1 > box[0] && y0 < box[2] && x1 > box[1] && x0 < box[3];
+        const bool boxed = best[cell] == box_label || (best[cell] == 0 && touched);
+        labels.data[line + cell] = (unsigned char)(boxed ? box_label : best[cell]);
+        purity.data[line + cell] = boxed ? 1.0f : (float)most[cell] / (float)area;
+        background.data[line + cell] = boxed ? 0.0f : (float)plain[cell] / (float)area;
+        clear.data[line + cell] = (float)through[cell] / (float)area / 255.0f;
+    }}
+""")
+def _label_strip(
+    segments: wp.array3d(dtype=wp.uint8),
+    mattes: wp.array3d(dtype=wp.uint8),
+    b: int,
+    row: int,
+    size: int,
+    box: wp.vec4i,
     box_label: int,
     labels: wp.array2d(dtype=wp.uint8),
     purity: wp.array2d(dtype=wp.float32),
     background: wp.array2d(dtype=wp.float32),
+    clear: wp.array2d(dtype=wp.float32),
 ):
-    """The commonest label of each cell, its share, and the share of label 0.
+    """One row of cells of picture b."""
+    ...
+
+
+@wp.kernel
+def _reduce_labels(
+    first: int,
+    segments: wp.array3d(dtype=wp.uint8),
+    mattes: wp.array3d(dtype=wp.uint8),
+    rows: wp.array(dtype=wp.int64),
+    boxes: wp.array(dtype=wp.vec4i),
+    box_label: int,
+    lanes: int,
+    labels: wp.array2d(dtype=wp.uint8),
+    purity: wp.array2d(dtype=wp.float32),
+    background: wp.array2d(dtype=wp.float32),
+    clear: wp.array2d(dtype=wp.float32),
+):
+    n, lane = wp.tid()
+    b = int(rows[first + n])
+    size = segments.shape[1]
+    for row in range(lane, _GRID, lanes):
+        _label_strip(segments, mattes, b, row, size, boxes[b], box_label, labels, purity, background, clear)
+
+
+def reduce_labels(
+    segments: torch.Tensor,
+    mattes: torch.Tensor,
+    rows: torch.Tensor,
+    boxes: torch.Tensor,
+    box_label: int,
+    labels: torch.Tensor,
+    purity: torch.Tensor,
+    background: torch.Tensor,
+    clear: torch.Tensor,
+) -> None:
+    """The commonest label of each cell, its share, the share of label 0, and the mean of the matte.
 
     Args:
-        segments: ``[B, S, S]``, labels below 16.
-        rows: Which pictures, ``[N]``.
-        boxes: A box of each picture in pixels, ``[B, 4]``; cells that touch it get ``box_label``.
-        box_label: That label.
-        labels: ``[B, GRID * GRID]``.
-        purity: ``[B, GRID * GRID]``, in [0, 1].
-        background: ``[B, GRID * GRID]``, in [0, 1].
+        segments: ``uint8 [B, S, S]``, labels below 16.
+        mattes: ``uint8 [B, S, S]``.
+        rows: Which pictures, ``int64 [n]``; results go to the same rows.
+        boxes: A box of each picture in pixels, ``int32 [B, 4]``; cells of label 0 that touch it get ``box_label``.
+        box_label: That label; it fills its cells.
+        labels: ``uint8 [B, GRID**2]``, written; the smaller of two equally common ones.
+        purity: ``float32 [B, GRID**2]`` in [0, 1], written.
+        background: ``float32 [B, GRID**2]`` in [0, 1], written.
+        clear: ``float32 [B, GRID**2]`` in [0, 1], written.
     """
-    n, gy, gx = wp.tid()
-    b = int(rows[n])
-    size = segments.shape[1]
-    y0 = gy * size / _GRID
-    y1 = (gy + 1) * size / _GRID
-    x0 = gx * size / _GRID
-    x1 = (gx + 1) * size / _GRID
-    best = int(0)
-    best_count = int(-1)
-    plain = int(0)
-    for label in range(16):
-        count = int(0)
-        for y in range(y0, y1):
-            for x in range(x0, x1):
-                if int(segments[b, y, x]) == label:
-                    count += 1
-        if label == 0:
-            plain = count
-        if count > best_count:
-            best = label
-            best_count = count
-    if (
-        y1 > boxes[b, 0] and y0 < boxes[b, 2] and x1 > boxes[b, 1] and x0 < boxes[b, 3] and best == 0
-    ) or best == box_label:
-        best = int(box_label)
-        best_count = (y1 - y0) * (x1 - x0)
-        plain = int(0)
-    area = float((y1 - y0) * (x1 - x0))
-    labels[b, gy * _GRID + gx] = wp.uint8(best)
-    purity[b, gy * _GRID + gx] = float(best_count) / area
-    background[b, gy * _GRID + gx] = float(plain) / area
+    lanes = lanes_of(segments.device, GRID)
+    inputs = [segments, mattes, rows, boxes, box_label, lanes, labels, purity, background, clear]
+    launch(_reduce_labels, (len(rows), lanes), inputs, segments.device)

@@ -3,17 +3,19 @@
 import torch
 import warp as wp
 
-from imgedit_gym.kernels.color import distance, luma, read_color, write_color
-from imgedit_gym.kernels.runtime import launch
+from imgedit_gym.kernels.color import luma, read_color, write_color
+from imgedit_gym.kernels.reduce import LARGEST
+from imgedit_gym.kernels.runtime import lanes_of, launch
 
 
 @wp.kernel
 def _write(
+    first: int,
     coverage: wp.array3d(dtype=wp.uint8),
     corners: wp.array2d(dtype=wp.int32),
     out: wp.array4d(dtype=wp.uint8),
 ):
-    n = wp.tid()
+    n = first + wp.tid()
     size = out.shape[1]
     top = corners[n, 0]
     left = corners[n, 1]
@@ -51,38 +53,67 @@ def write_text(images: torch.Tensor, coverage: torch.Tensor, corners: torch.Tens
     return out
 
 
+@wp.func_native(f"""
+    // pixels of three lines that stand out, with a margin on both sides
+    unsigned char strong[{LARGEST} + 2];
+    for (int x = 0; x < size + 2; ++x) strong[x] = 0;
+    for (int yy = wp::max(y - 1, 0); yy <= wp::min(y + 1, size - 1); ++yy) {{
+        const unsigned char* inside = mask.data + yy * size;
+        const unsigned char* line = image.data + yy * size * 3;
+        for (int x = left; x < right; ++x) {{
+            const float r = fabsf((float)line[3 * x] - ground[0]), g = fabsf((float)line[3 * x + 1] - ground[1]);
+            const float b = fabsf((float)line[3 * x + 2] - ground[2]);
+            const float rg = r + g;
+            const float apart = (rg + b) / 3.0f;
+            strong[x + 1] |= inside[x] && apart > 36.0f;
+        }}
+    }}
+    for (int x = left; x < right; ++x)
+        letters.data[x] = mask.data[y * size + x] && (strong[x] | strong[x + 1] | strong[x + 2]);
+""")
+def _mark_line(
+    image: wp.array3d(dtype=wp.uint8),
+    mask: wp.array2d(dtype=wp.uint8),
+    size: int,
+    y: int,
+    left: int,
+    right: int,
+    ground: wp.vec3,
+    letters: wp.array(dtype=wp.uint8),
+): ...
+
+
 @wp.kernel
 def _mark_letters(
-    image: wp.array4d(dtype=wp.uint8),
-    mask: wp.array3d(dtype=wp.uint8),
-    ground: wp.array2d(dtype=wp.float32),
+    first: int,
+    images: wp.array4d(dtype=wp.uint8),
+    masks: wp.array3d(dtype=wp.uint8),
+    boxes: wp.array(dtype=wp.vec4i),
+    ground: wp.array(dtype=wp.vec3),
+    lanes: int,
     letters: wp.array3d(dtype=wp.uint8),
 ):
-    n, y, x = wp.tid()
-    letters[n, y, x] = wp.uint8(0)
-    if mask[n, y, x] == wp.uint8(0):
-        return
-    size = image.shape[1]
-    paper = wp.vec3(ground[n, 0], ground[n, 1], ground[n, 2])
-    for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            yy = wp.clamp(y + dy, 0, size - 1)
-            xx = wp.clamp(x + dx, 0, size - 1)
-            if mask[n, yy, xx] != wp.uint8(0) and distance(read_color(image, n, yy, xx), paper) > 36.0:
-                letters[n, y, x] = wp.uint8(1)
+    i, lane = wp.tid()
+    n = first + i
+    box = boxes[n]
+    for y in range(box[0] + lane, box[2], lanes):
+        _mark_line(images[n], masks[n], images.shape[1], y, box[1], box[3], ground[n], letters[n, y])
 
 
-def letter_masks(images: torch.Tensor, masks: torch.Tensor, ground: torch.Tensor) -> torch.Tensor:
+def letter_masks(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, ground: torch.Tensor) -> torch.Tensor:
     """Pixels of each region that stand out from its ground colour, and their neighbours.
 
     Args:
         images: ``uint8 [n, S, S, 3]``.
         masks: ``bool [n, S, S]``.
+        boxes: ``int32 [n, 4]``, boxes that hold the masks.
         ground: ``float32 [n, 3]``.
 
     Returns:
         ``bool [n, S, S]``.
     """
-    letters = torch.empty(masks.shape, dtype=torch.uint8, device=images.device)
-    launch(_mark_letters, masks.shape, [images, masks.view(torch.uint8), ground.contiguous(), letters], images.device)
-    return letters.view(torch.bool)
+    letters = torch.zeros(masks.shape, dtype=torch.bool, device=images.device)
+    lanes = lanes_of(images.device, images.shape[1])
+    inputs = [images, masks.contiguous(), boxes, ground.contiguous(), lanes, letters]
+    launch(_mark_letters, (len(images), lanes), inputs, images.device)
+    return letters

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, LABEL_PICTURE, N_LABELS
-from imgedit_gym.core.region import LATTICE, RegionBatch, box_masks
+from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_PICTURE, N_LABELS
+from imgedit_gym.core.region import LATTICE, RegionBatch
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.kernels.runtime import launch
+from imgedit_gym.kernels.runtime import lanes_of, launch
 from imgedit_gym.regions.base import cell_boxes
-from imgedit_gym.regions.kernels import survey_labels
+from imgedit_gym.regions.kernels import draw_regions, survey_labels
 
 
 class SegmentRegions:
@@ -30,24 +30,20 @@ class SegmentRegions:
 
     def refresh(self, rows: torch.Tensor) -> None:
         """Find the segments of rewritten tasks."""
-        device = self._batch.device
-        counts = torch.empty(len(rows), LATTICE * LATTICE, N_LABELS, dtype=torch.int32, device=device)
         batch = self._batch
-        inputs = [batch.segments, rows, batch.headline_box, counts, self._owners, self._boxes]
-        launch(survey_labels, len(rows), inputs, device)
+        inputs = [batch.segments, rows, batch.headline_box, self._owners, self._boxes]
+        launch(survey_labels, len(rows), inputs, batch.device)
 
     def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
         """Masks of segments; see :class:`imgedit_gym.regions.base.RegionProvider`."""
-        cells = self._cells[index]
-        whole = index == 0
-        labels = self._owners[rows, (index - 1).clamp_min(0)].long()
-        masks = self._batch.segments[rows] == labels[:, None, None].to(torch.uint8)
-        # the whole picture, and the headline's whole box: its segment is the letters alone where it has no panel
-        text = labels == LABEL_HEADLINE
-        boxes = torch.where(text[:, None], self._batch.headline_box[rows], self._boxes[rows, labels])
-        boxes = torch.where(whole[:, None], cells, boxes)
-        masks = torch.where((whole | text)[:, None, None], box_masks(boxes, self._batch.size), masks)
-        return RegionBatch(masks, boxes, cells)
+        batch, n = self._batch, len(rows)
+        masks = torch.empty(n, batch.size, batch.size, dtype=torch.bool, device=batch.device)
+        boxes = torch.empty(n, 4, dtype=torch.int32, device=batch.device)
+        areas = torch.zeros(n, dtype=torch.int32, device=batch.device)
+        lanes = lanes_of(batch.device, batch.size)
+        tables = [batch.segments, self._owners, self._boxes, batch.headline_box]
+        launch(draw_regions, (n, lanes), [rows, index, *tables, lanes, masks, boxes, areas], batch.device)
+        return RegionBatch(masks, boxes, self._cells.index_select(0, index), areas)
 
     def find(self, row: int, label: int, cell: int = -1) -> int:
         """The first cell that a label owns; for the background, ``cell`` if that is one of its own."""

@@ -16,10 +16,13 @@ from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
 from imgedit_gym.kernels.runtime import launch, struct_of
 from imgedit_gym.tasks.measure.arrays import Found, Known
+from imgedit_gym.tasks.measure.busyness import rate_busyness, recall_plates
 from imgedit_gym.tasks.measure.constants import COARSE_EDGE, CROP_EDGE, FREE_FINDS, MAX_FINDS
-from imgedit_gym.tasks.measure.explain import explain_cells, rate_busyness
+from imgedit_gym.tasks.measure.explain import explain_cells
 from imgedit_gym.tasks.measure.find import find_things
-from imgedit_gym.tasks.measure.fit import fit_picture
+from imgedit_gym.tasks.measure.ground import fit_ground
+from imgedit_gym.tasks.measure.plates import fit_plate
+from imgedit_gym.tasks.measure.tone import fit_tone
 from imgedit_gym.tasks.measure.headlines import read_headlines
 from imgedit_gym.tasks.measure.places import check_places
 from imgedit_gym.tasks.measure.recognise import name_things, settle_things
@@ -36,20 +39,15 @@ class PixelMeasurement:
     Attributes:
         requirements: Value of each requirement, ``float32 [N, MAX_REQUIREMENTS]`` in [0, 1]; unused rows are 0.
         preserved: Value of each label that must be preserved, ``float32 [N, N_LABELS]``; 1 for the others.
-        execution: Mean value of the requirements, those not due counting 0, ``float32 [N]``.
         preservation: Weighted mean of ``preserved`` over what must be kept, ``float32 [N]``.
         quality: Freedom from unexplained areas, ``float32 [N]``.
-        success: Every requirement and everything to be kept at least 0.5, preservation at least 0.8, quality at
-            least 0.5: ``bool [N]``.
         finds: New things recognised, ``int32 [N, MAX_FINDS]``, indices into the stock; -1 none.
     """
 
     requirements: torch.Tensor
     preserved: torch.Tensor
-    execution: torch.Tensor
     preservation: torch.Tensor
     quality: torch.Tensor
-    success: torch.Tensor
     finds: torch.Tensor
 
 
@@ -75,15 +73,16 @@ class PixelChecklist:
         self._source, self._source_detail = cells(3), cells()
         self._plate, self._plate_detail = cells(3), cells()
         self._labels = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
-        self._purity, self._background, self._busyness = cells(), cells(), cells()
+        self._purity, self._background, self._matte, self._busyness = cells(), cells(), cells(), cells()
         crops, coarse, aspects = sprite_templates(stock)
-        stock_cells, stock_detail, stock_busyness = stock_plate_cells(stock)
+        self._stock = stock_cells, stock_detail, stock_busyness = stock_plate_cells(stock)
         self._known: Any = struct_of(
             Known,
             {
                 "images": batch.images,
                 "plates": batch.plates,
                 "segments": batch.segments,
+                "mattes": batch.mattes,
                 "requirements": batch.requirements,
                 "slots": batch.slots,
                 "keep": batch.keep,
@@ -98,6 +97,7 @@ class PixelChecklist:
                 "labels": self._labels,
                 "purity": self._purity,
                 "background": self._background,
+                "matte": self._matte,
                 "busyness": self._busyness,
                 "stock_plates": stock.plates,
                 "stock_cells": stock_cells,
@@ -115,50 +115,53 @@ class PixelChecklist:
             },
             variants=VARIANTS,
         )
-        self._found: dict[int, tuple[dict[str, torch.Tensor], Any, torch.Tensor, torch.Tensor]] = {}
+        self._found: dict[int, tuple[dict[str, torch.Tensor], Any, list[torch.Tensor]]] = {}
         self._all_rows = torch.arange(n, device=device)
 
-    def refresh(self, rows: torch.Tensor) -> None:
+    def refresh(self, rows: torch.Tensor, plates: torch.Tensor | None = None) -> None:
         """Take in the pictures of tasks that were rewritten.
 
         Args:
             rows: ``int64 [n]``.
+            plates: Which plate of the stock each task's background is, ``int64 [n]``; -1 for one of its own. What is
+                known of the stock need not be measured again.
         """
-        batch, dim = self.batch, (len(rows), GRID, GRID)
-        device = batch.device
-        launch(reduce_cells, dim, [batch.images, rows, _v3(self._source), self._source_detail], device)
-        launch(reduce_cells, dim, [batch.plates, rows, _v3(self._plate), self._plate_detail], device)
-        launch(rate_busyness, (len(rows), CELLS), [_v3(self._plate), rows, self._busyness], device)
+        batch = self.batch
+        reduce_cells(batch.images, rows, self._source, self._source_detail)
+        reduce_labels(
+            batch.segments,
+            batch.mattes,
+            rows,
+            batch.headline_box,
+            LABEL_HEADLINE,
+            self._labels,
+            self._purity,
+            self._background,
+            self._matte,
+        )
+        if plates is not None:
+            for known, found in zip(self._stock, (self._plate, self._plate_detail, self._busyness), strict=True):
+                recall_plates(rows, plates, known, found)
+            rows = rows[plates < 0]
+        reduce_cells(batch.plates, rows, self._plate, self._plate_detail)
         # a pattern is known all over: what stood on it can be filled in exactly
         kinds = batch.background[rows]
-        self._busyness[rows] *= ((kinds < 0) | (kinds >= len(PATTERNS)))[:, None]
-        launch(
-            reduce_labels,
-            dim,
-            [
-                batch.segments,
-                rows,
-                batch.headline_box,
-                LABEL_HEADLINE,
-                self._labels,
-                self._purity,
-                self._background,
-            ],
-            device,
-        )
+        self._busyness[rows] = 0.0
+        rate_busyness(self._plate, rows[(kinds < 0) | (kinds >= len(PATTERNS))], self._busyness)
 
-    def measure(self, canvas: torch.Tensor, due: torch.Tensor, rows: torch.Tensor | None = None) -> PixelMeasurement:
+    def measure(self, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> PixelMeasurement:
         """Measure pictures; see :class:`imgedit_gym.core.tasks.Checklist`."""
         n, device = len(canvas), canvas.device
         rows = self._all_rows if rows is None else rows
-        tensors, found, crops, grounds = self._room(n)
+        tensors, found, crops = self._room(n)
         known, size = self._known, canvas.shape[1]
         order = torch.arange(n, device=device)
-        launch(reduce_cells, (n, GRID, GRID), [canvas, order, _v3(tensors["cells"]), tensors["detail"]], device)
-        launch(fit_picture, n, [known, rows, found], device)
+        reduce_cells(canvas, order, tensors["cells"], tensors["detail"])
+        for fit in (fit_plate, fit_tone, fit_ground):
+            launch(fit, n, [known, rows, found], device)
         launch(explain_cells, (n, CELLS), [known, rows, found], device)
         launch(survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
-        naming = [canvas, known, rows, FREE_FINDS, found, _v3(crops), _v3(grounds)]
+        naming = [canvas, known, rows, FREE_FINDS, found, *(_v3(room) for room in crops)]
         launch(name_things, (n, MAX_OBJECTS), naming, device)
         launch(find_things, n, [known, rows, found, size], device)
         naming[3] = 0
@@ -166,18 +169,16 @@ class PixelChecklist:
         launch(settle_things, n, [known, rows, found, size], device)
         launch(check_places, (n, MAX_OBJECTS), [known, rows, found, size], device)
         launch(read_headlines, n, [canvas, known, rows, found], device)
-        launch(reach_verdicts, n, [known, rows, due, found, size], device)
+        launch(reach_verdicts, n, [known, rows, found, size], device)
         return PixelMeasurement(
             requirements=tensors["values"].clone(),
             preserved=tensors["preserved"].clone(),
-            execution=tensors["execution"].clone(),
             preservation=tensors["preservation"].clone(),
             quality=tensors["quality"].clone(),
-            success=tensors["success"].bool(),
             finds=tensors["sprite"].clamp_min(-1),
         )
 
-    def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, torch.Tensor, torch.Tensor]:
+    def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, list[torch.Tensor]]:
         """Buffers for n canvases, kept for the next call of the same size."""
         if n not in self._found:
             if len(self._found) > 4:
@@ -195,13 +196,16 @@ class PixelChecklist:
             tensors = {
                 "cells": real(CELLS, 3),
                 "detail": real(CELLS),
+                "expected": real(CELLS, 3),
                 "flags": whole(CELLS),
                 "find_of": whole(CELLS),
                 "stack": whole(CELLS),
                 "plate": whole(),
-                "gain": real(3),
+                "tone": real(3, 3),
+                "untone": real(3, 3),
                 "offset": real(3),
-                "saturation": real(),
+                "blend": real(),
+                "sharpness": real(),
                 "ground_gain": real(3),
                 "ground_offset": real(3),
                 "ground_own": whole(),
@@ -211,25 +215,28 @@ class PixelChecklist:
                 "ground_detail": real(2),
                 "tone_value": real(),
                 "boxes": whole(finds, 4),
+                "bounds": whole(finds, 4),
                 "sprite": whole(finds),
                 "find_quality": real(finds),
+                "find_gap": real(finds),
                 "residual": real(finds, pixels),
                 "slot_source": real(MAX_OBJECTS),
                 "slot_clean": real(MAX_OBJECTS),
+                "slot_bare": real(MAX_OBJECTS),
                 "slot_kept": real(MAX_OBJECTS),
                 "slot_color": whole(MAX_OBJECTS),
                 "slot_form": real(MAX_OBJECTS),
+                "slot_likeness": real(MAX_OBJECTS),
                 "headline_kept": real(),
                 "headline_new": real(),
                 "values": real(MAX_REQUIREMENTS),
                 "preserved": real(N_LABELS),
-                "execution": real(),
                 "preservation": real(),
                 "quality": real(),
-                "success": whole(),
             }
             found = struct_of(Found, tensors)
-            self._found[n] = (tensors, found, real(finds, samples, 3), real(finds, samples, 3))
+            crops = [real(finds, count, 3) for count in (pixels, pixels, samples, samples)]
+            self._found[n] = (tensors, found, crops)
         return self._found[n]
 
 
@@ -240,14 +247,14 @@ def _v3(tensor: torch.Tensor) -> Any:
 
 
 def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Small pictures that new things are compared with.
+    """Small pictures that new things are compared with, sharp and blurred.
 
     Returns:
         Premultiplied red, green, blue in [0, 255] and alpha in [0, 1] of each sprite's tight box, as
-        ``float32 [n, CROP**2, 4]`` and ``[n, COARSE**2, 4]``, and the boxes' width over height, ``[n]``.
+        ``float32 [2, n, CROP**2, 4]`` and ``[2, n, COARSE**2, 4]``, and the boxes' width over height, ``[n]``.
     """
     edge = stock.sprites.shape[1]
-    fine, coarse = [], []
+    sharp = []
     aspects = torch.empty(len(stock.sprites), device=stock.device)
     for index, box in enumerate((stock.sprite_boxes * edge).round().int().tolist()):
         top, left, bottom, right = box
@@ -255,14 +262,18 @@ def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Te
         crop = F.interpolate(tight, (CROP_EDGE * 8,) * 2, mode="nearest")
         crop = F.avg_pool2d(crop, 8)
         crop[:, 3] /= 255.0
-        fine.append(crop)
-        coarse.append(F.avg_pool2d(crop, CROP_EDGE // COARSE_EDGE))
+        sharp.append(crop)
         aspects[index] = (right - left) / (bottom - top)
+    fine = torch.cat(sharp)
+    weights = torch.tensor([0.22, 0.56, 0.22], device=stock.device)
+    kernel = (weights[:, None] * weights).expand(4, 1, 3, 3)
+    both = torch.stack([fine, F.conv2d(fine, kernel, padding=1, groups=4)])
+    coarse = F.avg_pool2d(both.flatten(0, 1), CROP_EDGE // COARSE_EDGE).unflatten(0, both.shape[:2])
 
-    def flat(crops: list[torch.Tensor]) -> torch.Tensor:
-        return torch.cat(crops).flatten(2).transpose(1, 2).contiguous()
+    def flat(crops: torch.Tensor) -> torch.Tensor:
+        return crops.flatten(3).transpose(2, 3).contiguous()
 
-    return flat(fine), flat(coarse), aspects
+    return flat(both), flat(coarse), aspects
 
 
 def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -271,8 +282,8 @@ def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.T
     means = torch.zeros(n, CELLS, 3, device=stock.device)
     detail = torch.zeros(n, CELLS, device=stock.device)
     rows = torch.arange(n, device=stock.device)
-    launch(reduce_cells, (n, GRID, GRID), [stock.plates, rows, _v3(means), detail], stock.device)
+    reduce_cells(stock.plates, rows, means, detail)
     busyness = torch.zeros(n, CELLS, device=stock.device)
-    launch(rate_busyness, (n, CELLS), [_v3(means), rows, busyness], stock.device)
+    rate_busyness(means, rows, busyness)
     busyness[: len(PATTERNS) * VARIANTS] = 0.0
     return means, detail, busyness

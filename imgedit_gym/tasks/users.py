@@ -86,7 +86,9 @@ def load_user_task(
     labels = torch.from_numpy(segments).to(batch.device)
     batch.images[row] = image
     batch.segments[row] = labels
-    batch.plates[row] = fill_from_borders(image[None], (labels != 0)[None])[0]
+    batch.mattes[row] = torch.where(labels == 0, 255, 0)
+    whole = torch.tensor([[0, 0, batch.size, batch.size]], dtype=torch.int32, device=batch.device)
+    batch.plates[row] = fill_from_borders(image[None], (labels != 0)[None], whole)[0]
     batch.slots[row] = -1
     for slot, name in enumerate(names):
         known = set_index(name)

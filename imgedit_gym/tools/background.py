@@ -25,4 +25,4 @@ class SwapBackground(Tool):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """The first drawing of each step's background."""
-        return self.stock.plates[self.lookup.plate[steps.values]]
+        return self.stock.plates.index_select(0, self.lookup.plate[steps.values])

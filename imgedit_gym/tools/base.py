@@ -115,7 +115,7 @@ class Tool:
 def covers_all(regions: RegionBatch) -> torch.Tensor:
     """Whether a region leaves almost nothing outside to work from, ``bool [n]``."""
     height, width = regions.masks.shape[1:]
-    return regions.masks.flatten(1).sum(1) > 0.85 * height * width
+    return regions.areas > 0.85 * height * width
 
 
 def is_empty(regions: RegionBatch) -> torch.Tensor:

@@ -17,7 +17,7 @@ class Blur(Tool):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Blur each picture."""
-        return change_detail(images, -0.8)
+        return change_detail(images, regions.boxes, -0.8)
 
 
 class Sharpen(Tool):
@@ -27,4 +27,4 @@ class Sharpen(Tool):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Sharpen each picture."""
-        return change_detail(images, 0.6)
+        return change_detail(images, regions.boxes, 0.6)

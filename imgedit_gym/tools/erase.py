@@ -6,7 +6,9 @@ import torch
 
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
-from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere, paint, ring_median
+from imgedit_gym.kernels.adjust import paint
+from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
+from imgedit_gym.kernels.survey import ring_median
 from imgedit_gym.tools.base import Tool, covers_all, is_empty
 
 
@@ -27,7 +29,8 @@ class FillFlat(Eraser):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Paint each region in the median colour of its surroundings."""
-        return paint(images, regions.masks, ring_median(images, regions.masks, regions.boxes))
+        ground = ring_median(images, regions.masks, regions.boxes)
+        return paint(images, regions.masks, regions.boxes, ground)
 
 
 class FillSmooth(Eraser):
@@ -37,7 +40,7 @@ class FillSmooth(Eraser):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Fill each region from its borders on all sides."""
-        return fill_from_borders(images, regions.masks)
+        return fill_from_borders(images, regions.masks, regions.boxes)
 
 
 class FillRows(Eraser):
@@ -47,7 +50,7 @@ class FillRows(Eraser):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Fill each region from its left and right borders."""
-        return fill_from_borders(images, regions.masks, along="rows")
+        return fill_from_borders(images, regions.masks, regions.boxes, along="rows")
 
 
 class FillColumns(Eraser):
@@ -57,7 +60,7 @@ class FillColumns(Eraser):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Fill each region from its upper and lower borders."""
-        return fill_from_borders(images, regions.masks, along="columns")
+        return fill_from_borders(images, regions.masks, regions.boxes, along="columns")
 
 
 class FillClone(Eraser):

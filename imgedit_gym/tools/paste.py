@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from imgedit_gym.art.backgrounds import LIGHT
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
 from imgedit_gym.kernels.paste import paste_sprites
+from imgedit_gym.kernels.survey import brightest_beside_outlines
 from imgedit_gym.tools.base import Tool, is_empty
 
 DAYLIGHT = (1.0, 1.0, 1.0)
@@ -34,6 +34,11 @@ def places(regions: RegionBatch) -> tuple[torch.Tensor, torch.Tensor]:
     edge = edge.clamp(6.0, 0.6 * size)
     middle = torch.minimum(torch.maximum(middle, 0.5 * edge[:, None]), size - 0.5 * edge[:, None])
     return torch.cat([middle, edge[:, None]], 1), small
+
+
+def small_boxes(regions: RegionBatch) -> torch.Tensor:
+    """Boxes of the regions that are to be cleared before something is pasted; large ones are not, ``int32 [n, 4]``."""
+    return regions.boxes * regions.small()[:, None]
 
 
 class Paste(Tool):
@@ -68,8 +73,7 @@ class PasteOver(Paste):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Clear and paste."""
-        _, small = places(regions)
-        cleared = fill_from_borders(images, regions.masks & small[:, None, None])
+        cleared = fill_from_borders(images, regions.masks, small_boxes(regions))
         return super().apply(cleared, regions, steps)
 
 
@@ -80,10 +84,8 @@ class PasteClone(Paste):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Clear with a copy and paste."""
-        small = regions.small()
-        masks = regions.masks & small[:, None, None]
-        cleared = fill_from_elsewhere(images, masks, regions.boxes)
-        return super().apply(torch.where(small[:, None, None, None], cleared, images), regions, steps)
+        cleared = fill_from_elsewhere(images, regions.masks, small_boxes(regions))
+        return super().apply(cleared, regions, steps)
 
 
 class PasteBlend(Paste):
@@ -96,8 +98,7 @@ class PasteBlend(Paste):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Clear, then paste under the estimated light."""
-        _, small = places(regions)
-        cleared = fill_from_borders(images, regions.masks & small[:, None, None])
+        cleared = fill_from_borders(images, regions.masks, small_boxes(regions))
         return self._paste(cleared, regions, steps, scene_light(images))
 
 
@@ -113,14 +114,9 @@ def scene_light(images: torch.Tensor) -> torch.Tensor:
     Returns:
         ``float32 [n, 3]``; 1 where the picture shows too few outlines.
     """
-    planes = images.permute(0, 3, 1, 2).float()
-    darkest = -F.max_pool2d(-planes.amax(1, keepdim=True), 5, stride=1, padding=2)
-    beside = (darkest < 40.0).expand_as(planes).flatten(2)
-    levels = torch.where(beside, planes.flatten(2), float("nan"))[:, :, :: max(1, images.shape[1] // 64)]
-    brightest = torch.nanquantile(levels, 0.97, dim=2) / 250.0
+    brightest, share = brightest_beside_outlines(images)
     known = torch.tensor(sorted({*LIGHT.values(), DAYLIGHT}, key=sum), device=images.device)
-    fits = (brightest[:, None] <= known + 0.05).all(2)
+    fits = (brightest[:, None] / 250.0 <= known + 0.05).all(2)
     fits[:, -1] = True
     light = known[fits.int().argmax(1)]
-    enough = beside[:, 0].float().mean(1, keepdim=True) > 0.01
-    return torch.where(enough, light, 1.0)
+    return torch.where(share[:, None] > 0.01, light, 1.0)

@@ -8,8 +8,8 @@ from imgedit_gym.art.stock import hues
 from imgedit_gym.core.names import COLORS
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
-from imgedit_gym.kernels.adjust import tint, turn_hue
-from imgedit_gym.kernels.fill import paint, ring_median
+from imgedit_gym.kernels.adjust import paint, shift, tint, turn_hue
+from imgedit_gym.kernels.survey import region_mean, ring_median
 from imgedit_gym.tools.base import Tool, is_empty
 
 _CHROMATIC = 7
@@ -61,7 +61,7 @@ class Tint(Colorer):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Tint each region."""
-        return tint(images, self._colors(steps))
+        return tint(images, regions.boxes, self._colors(steps))
 
 
 class Paint(Colorer):
@@ -71,7 +71,7 @@ class Paint(Colorer):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Paint each region."""
-        return paint(images, regions.masks, self._colors(steps))
+        return paint(images, regions.masks, regions.boxes, self._colors(steps))
 
 
 class ColorShift(Colorer):
@@ -84,7 +84,5 @@ class ColorShift(Colorer):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Shift each region."""
-        weight = regions.masks[..., None].float()
-        mean = (images * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1.0)
-        shift = (self._colors(steps) - mean)[:, None, None]
-        return (images + shift).round().clamp(0, 255).to(torch.uint8)
+        mean = region_mean(images, regions.masks, regions.boxes, regions.areas)
+        return shift(images, regions.boxes, self._colors(steps) - mean)

@@ -10,17 +10,13 @@ from imgedit_gym.art.sprites import draw_text
 from imgedit_gym.core.plan import VERBS
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
-from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere, paint
+from imgedit_gym.kernels.adjust import paint
+from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
+from imgedit_gym.kernels.survey import region_median
 from imgedit_gym.kernels.text import letter_masks, write_text
 from imgedit_gym.tools.base import Tool, covers_all, is_empty
 
 _REWRITE = VERBS.index("rewrite")
-
-
-def region_median(images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:
-    """Median colour, channel by channel, inside each region, ``float32 [n, 3]``."""
-    pixels = images.float().masked_fill(~regions.masks[..., None], float("nan"))
-    return pixels.flatten(1, 2).nanmedian(dim=1).values
 
 
 class EraseText(Tool):
@@ -35,8 +31,9 @@ class EraseText(Tool):
 
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Fill what stands out from the region's median colour."""
-        ground = region_median(images, regions)
-        return fill_from_borders(images, letter_masks(images, regions.masks, ground))
+        ground = region_median(images, regions.masks, regions.boxes)
+        letters = letter_masks(images, regions.masks, regions.boxes, ground)
+        return fill_from_borders(images, letters, regions.boxes)
 
 
 class Rewriter(Tool, ABC):
@@ -70,7 +67,7 @@ class Rewriter(Tool, ABC):
     def _coverage(self, steps: StepBatch) -> torch.Tensor:
         """Each step's text drawn; free text is drawn on the spot."""
         rows = self.lookup.text[steps.values]
-        coverage = self.stock.texts[rows.clamp_min(0)]
+        coverage = self.stock.texts.index_select(0, rows.clamp_min(0))
         for index in (rows < 0).nonzero().flatten().tolist():
             text = steps.read(index).value
             drawn = torch.from_numpy(draw_text(text, *coverage.shape[1:]))
@@ -88,7 +85,7 @@ class RewriteFill(Rewriter):
     id = "rewrite_fill"
 
     def _cleared(self, images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:
-        return fill_from_borders(images, regions.masks)
+        return fill_from_borders(images, regions.masks, regions.boxes)
 
 
 class RewriteClone(Rewriter):
@@ -106,4 +103,5 @@ class RewritePanel(Rewriter):
     id = "rewrite_panel"
 
     def _cleared(self, images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:
-        return paint(images, regions.masks, region_median(images, regions))
+        ground = region_median(images, regions.masks, regions.boxes)
+        return paint(images, regions.masks, regions.boxes, ground)

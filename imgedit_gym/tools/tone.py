@@ -33,7 +33,7 @@ class Grader(Tool):
         """Grade each picture as its step asks."""
         rows = self._table[self.lookup.tone[steps.values]]
         gain, pivot, saturation = rows[:, :3], rows[:, 3], rows[:, 4]
-        return grade(images, gain, pivot * (1.0 - gain[:, 0]), saturation)
+        return grade(images, regions.boxes, gain, pivot * (1.0 - gain[:, 0]), saturation)
 
 
 class Exposure(Grader):

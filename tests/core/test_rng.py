@@ -1,9 +1,10 @@
 """Tests of episode keys."""
 
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imgedit_gym.core.rng import KEY_BITS, mix64, task_key
+from imgedit_gym.core.rng import KEY_BITS, mix64, seed_of, seed_words, task_key, task_keys
 
 MASK = (1 << 64) - 1
 U64 = st.integers(0, MASK)
@@ -42,6 +43,23 @@ def test_keys_are_in_their_stream(seed, episode, stream):
     assert key == task_key(seed, episode, stream)
     assert key >> KEY_BITS == stream
     assert 0 <= key < 1 << 54
+
+
+EDGES = st.sampled_from([(1 << 63) - 1, 1 << 63, MASK])
+SEEDS = st.one_of(st.integers(0, 1 << 70), st.integers(0, (1 << 128) - 1), EDGES)
+
+
+@given(st.lists(st.tuples(SEEDS, st.integers(0, (1 << 63) - 1)), min_size=1, max_size=9), st.integers(0, 63))
+def test_keys_of_a_batch_are_those_of_its_members(members, stream):
+    seeds = torch.tensor([seed_words(seed) for seed, _ in members])
+    keys = task_keys(seeds, torch.tensor([episode for _, episode in members]), stream)
+    assert keys.tolist() == [task_key(seed, episode, stream) for seed, episode in members]
+
+
+@given(SEEDS)
+def test_words_hold_the_seed(seed):
+    words = torch.tensor(seed_words(seed))
+    assert seed_of(*words.tolist()) == seed
 
 
 def test_keys_differ():

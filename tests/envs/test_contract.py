@@ -17,7 +17,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 import imgedit_gym  # noqa: F401
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.verdict import Verdict
+from imgedit_gym.core.verdict import Verdict, minimum
 from imgedit_gym.envs.image_edit import ImageEditEnv
 
 SIZE = 64
@@ -182,6 +182,29 @@ def test_progress_counts_plan_and_budget(env):
     assert bare.step([0, 0])[0]["progress"] == pytest.approx([1 / steps, 1 / 8])
 
 
+def registered_twice():
+    """A spec with another budget, as one who registers a variant has it."""
+    spec = copy.deepcopy(gym.spec("ImageEdit-v0"))
+    spec.max_episode_steps = 4
+    return spec
+
+
+@pytest.mark.parametrize(
+    ("made", "budget"),
+    [
+        (lambda: gym.make("ImageEdit-v0", image_size=SIZE, max_episode_steps=5), 5),
+        (lambda: gym.make("ImageEdit-v0", image_size=SIZE, max_episode_steps=-1), 8),
+        (lambda: gym.make(registered_twice(), image_size=SIZE), 4),
+        (lambda: gym.make(gym.make("ImageEdit-v0", image_size=SIZE, max_episode_steps=6).spec), 6),
+        (lambda: pickle.loads(pickle.dumps(gym.make("ImageEdit-v0", image_size=SIZE, max_episode_steps=7))), 7),
+    ],
+)
+def test_the_budget_is_the_one_that_make_was_given(made, budget):
+    env = made()
+    env.reset(seed=0)
+    assert env.step([0, 0])[0]["progress"][1] == pytest.approx(1 / budget)
+
+
 def test_the_plan_step_is_zero_once_exhausted(env):
     env.reset(seed=0)
     terminated = False
@@ -289,17 +312,25 @@ def test_reset_is_needed_before_step_and_after_the_end():
     env.step([0, 0])
 
 
+def plain(state):
+    """A state with lists for tensors, so that states can be compared."""
+    if isinstance(state, dict):
+        return {key: plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, torch.Tensor) else state
+
+
 @pytest.mark.parametrize(
     "action",
     [[99, 0], [0, 65], [-1, 0], [0, -1], [0], [0, 0, 0], [1.0, 2.0], [True, False], None, "ab", 3, np.zeros((2, 2))],
 )
 def test_an_action_outside_the_space_raises_and_changes_nothing(env, action):
     env.reset(seed=0)
-    before = env.unwrapped.get_state()
+    base = env.unwrapped
+    before = plain(base.get_state())
     with pytest.raises(ImgEditError, match="expected a tool below"):
-        env.unwrapped.step(action)
-    assert data_equivalence(env.unwrapped.get_state()["last"].__dict__, before["last"].__dict__)
-    assert env.unwrapped._index == 0
+        base.step(action)
+    assert plain(base.get_state()) == before
+    assert base.engine.step_index[0] == 0
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, lambda a: np.array(a, np.int8), lambda a: torch.tensor(a)])
@@ -437,12 +468,14 @@ def test_wrong_arguments_are_named(arguments, message):
 
 
 class FlakyJudge:
-    """Gives a full score, except in the calls whose number, from 0, it was told to fail."""
+    """Gives half of everything, except in the calls whose number, from 0, it was told to fail."""
 
-    id, version, prompt_hash, deterministic = "flaky", "1", "abc", True
+    id, version, prompt_hash = "flaky", "1", "abc"
+    combine = staticmethod(minimum)
 
-    def __init__(self, failures):
+    def __init__(self, failures, deterministic=True):
         self.failures = failures
+        self.deterministic = deterministic
         self.calls = 0
 
     def judge(self, batch, checklist, canvas, due, rows=None):
@@ -469,7 +502,7 @@ def test_a_failed_judgement_is_no_score(reward_mode):
     env = ImageEditEnv(image_size=SIZE, judge=judge, reward_mode=reward_mode)
     env.reset(seed=0, options={"plan": "remove the dog\nremove the cat"})
     judge.failures = {judge.calls}
-    _, reward, _, _, info = env.step([0, 0])
+    _, reward, _, _, info = env.step(env.action("blur"))
     assert reward == 0.0
     assert info["judge"] == {
         "id": "flaky",
@@ -481,9 +514,23 @@ def test_a_failed_judgement_is_no_score(reward_mode):
     }
     assert info["scores"] == {"E": 0.5, "P": 0.5, "Q": 0.5, "score": 0.5}
     assert not info["success"]
-    _, _, _, _, info = env.step([0, 0])
+    _, _, _, _, info = env.step(env.action("blur"))
     assert info["judge"]["valid"]
     assert info["judge"]["reason"] == ""
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_failed_judgement_is_made_again_if_that_can_help(deterministic):
+    judge = FlakyJudge({1}, deterministic)
+    env = ImageEditEnv(image_size=SIZE, judge=judge)
+    env.reset(seed=0, options={"plan": ["remove the dog"] * 4})
+    assert not env.step(env.action("blur"))[-1]["judge"]["valid"]
+    info = env.step(env.action("skip"))[-1]["judge"]
+    # a deterministic judge would fail again
+    assert (info["valid"], info["calls"], judge.calls) == ((False, 0.0, 2) if deterministic else (True, 1.0, 3))
+    assert info["reason"] == ("the server did not answer" if deterministic else "")
+    info = env.step(env.action("skip"))[-1]["judge"]
+    assert (info["valid"], info["calls"], judge.calls) == ((False, 0.0, 2) if deterministic else (True, 0.0, 3))
 
 
 def test_a_failed_first_judgement_gives_no_nan():

@@ -32,8 +32,8 @@ def test_the_verdict_is_what_the_checklist_measures(world):
     engine, canvas, due = world
     judge = ChecklistJudge()
     verdict = judge.judge(engine.batch, engine.checklist, canvas, due)
-    found = engine.checklist.measure(canvas, due)
-    for name in ("execution", "preservation", "quality", "requirements", "success"):
+    found = engine.checklist.measure(canvas)
+    for name in ("preservation", "quality", "requirements", "preserved"):
         assert torch.equal(getattr(verdict, name), getattr(found, name))
     assert verdict.valid.all() and verdict.valid.dtype == torch.bool
     assert not verdict.calls.any() and verdict.reasons == {}

@@ -67,8 +67,9 @@ def test_text_is_cut_at_the_edge():
 def test_letters_are_what_stands_out_and_its_rim():
     image = ground(200)
     image[0, 30:33, 30:33] = 20
-    mask = box_masks(torch.tensor([[20, 20, 50, 50]]), SIZE)
-    letters = letter_masks(image, mask, torch.tensor([[200.0, 200.0, 200.0]]))
+    box = torch.tensor([[20, 20, 50, 50]], dtype=torch.int32)
+    mask = box_masks(box, SIZE)
+    letters = letter_masks(image, mask, box, torch.tensor([[200.0, 200.0, 200.0]]))
     assert torch.equal(letters, box_masks(torch.tensor([[29, 29, 34, 34]]), SIZE))
-    elsewhere = box_masks(torch.tensor([[0, 0, 10, 10]]), SIZE)
-    assert not letter_masks(image, elsewhere, torch.tensor([[200.0, 200.0, 200.0]])).any()
+    box = torch.tensor([[0, 0, 10, 10]], dtype=torch.int32)
+    assert not letter_masks(image, box_masks(box, SIZE), box, torch.tensor([[200.0, 200.0, 200.0]])).any()

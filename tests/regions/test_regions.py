@@ -139,7 +139,7 @@ def test_actions_out_of_range_change_nothing(engine, action):
     actions = torch.zeros(8, 2, dtype=torch.int64)
     actions[:, 0] = 1
     actions[3] = torch.tensor(action)
-    limits = rf"a tool below {len(engine.tools)} and a region below {N_REGIONS}; found"
+    limits = rf"a tool below {len(engine.tools)} and a region below {N_REGIONS}"
     with pytest.raises(ImgEditError, match=limits):
         engine.step(actions)
     for row, state in enumerate(before):

@@ -8,10 +8,10 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import RegionBatch, box_masks
 from imgedit_gym.core.registry import TOOLS
+from imgedit_gym.core.verdict import combination, weigh
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 SIZE = 128
-ALL_DUE = torch.tensor([99], dtype=torch.int32)
 BURGER, CAR, TREE, FREE = 0, 1, 2, 3
 PLACES = [(0.45, 0.2, 0.24, 0.2), (0.45, 0.55, 0.24, 0.2), (0.8, 0.25, 0.24, 0.2), (0.8, 0.7, 0.24, 0.2)]
 ROW = torch.tensor([0])
@@ -65,7 +65,7 @@ class Stage:
         batch.requirements[0] = 0
         for index, (what, slot, arg, count) in enumerate(requirements):
             batch.requirements[0, index] = torch.tensor([int(what), 0, slot, arg, count], dtype=torch.int32)
-        self.source.renderer.draw(scene, ROW, batch.images, batch.plates, batch.segments)
+        self.source.renderer.draw(scene, ROW, batch.images, batch.plates, batch.segments, batch.mattes)
         self.source.checklist(batch).refresh(ROW)
         return self
 
@@ -75,12 +75,19 @@ class Stage:
         if change is not None:
             change(scene)
         room = torch.zeros_like(self.batch.images), torch.zeros_like(self.batch.images)
-        self.source.renderer.draw(scene, ROW, *room, torch.zeros_like(self.batch.segments))
+        self.source.renderer.draw(scene, ROW, *room, torch.zeros_like(self.batch.segments), torch.zeros_like(self.batch.segments))
         return room[0]
 
     def measure(self, picture=None):
         picture = self.draw() if picture is None else self.draw(picture) if callable(picture) else picture
-        return self.source.checklist(self.batch).measure(picture.contiguous(), ALL_DUE)
+        return self.source.checklist(self.batch).measure(picture.contiguous())
+
+    def weigh(self, found, due: int = 99) -> tuple[float, bool]:
+        """Execution and success while the requirements of the steps below ``due`` count."""
+        execution, _, success = weigh(
+            found, self.batch.requirements, torch.tensor([due], dtype=torch.int32), combination("product")
+        )
+        return float(execution[0]), bool(success[0])
 
     def values(self, picture=None) -> list[float]:
         return self.measure(picture).requirements[0].tolist()
@@ -124,7 +131,7 @@ def test_absent(stage):
     stage.set((Kind.ABSENT, BURGER, -1, 0), kept=(CAR, TREE))
     assert stage.values()[0] < 0.05
     gone = stage.measure(put(BURGER))
-    assert passes(gone.requirements[0, 0]) and bool(gone.success[0])
+    assert passes(gone.requirements[0, 0]) and stage.weigh(gone)[1]
     assert passes(stage.values(put(BURGER, stage.carrot, PLACES[BURGER]))[0]), "another object may stand there"
     assert not passes(stage.values(put(CAR))[0]), "another object was removed"
     for level in (0, 200, 255):
@@ -304,15 +311,11 @@ def test_requirements_count_from_their_step_on(stage):
     stage.set((Kind.ABSENT, BURGER, -1, 0), (Kind.PRESENT, 0, stage.members("carrot"), 1), kept=(CAR, TREE))
     stage.batch.requirements[0, 1, 1] = 1
     done = stage.draw(put(BURGER, stage.carrot, PLACES[BURGER]))
-    checklist = stage.source.checklist(stage.batch)
-    shares, successes = [], []
-    for due in (0, 1, 2):
-        found = checklist.measure(done, torch.tensor([due], dtype=torch.int32))
-        shares.append(float(found.execution[0]))
-        successes.append(bool(found.success[0]))
-        assert passes(found.requirements[0, 0]) and passes(found.requirements[0, 1])
+    found = stage.measure(done)
+    assert passes(found.requirements[0, 0]) and passes(found.requirements[0, 1])
+    shares, successes = zip(*(stage.weigh(found, due) for due in (0, 1, 2)), strict=True)
     assert shares[0] == 0.0 and 0.2 < shares[1] <= 0.5 < shares[2]
-    assert successes == [False, False, True]
+    assert successes == (False, False, True)
 
 
 def test_what_must_stay_is_missed(stage):
@@ -389,8 +392,8 @@ def test_no_answer_earns_little(adverts, name):
 def test_measurements_are_finite_shares(started, split):
     engine = started(60, split=split)
     for canvas in pictures(engine).values():
-        found = engine.checklist.measure(canvas.contiguous(), torch.full((60,), 99, dtype=torch.int32))
-        for name in ("requirements", "preserved", "execution", "preservation", "quality"):
+        found = engine.checklist.measure(canvas.contiguous())
+        for name in ("requirements", "preserved", "preservation", "quality"):
             values = getattr(found, name)
             assert torch.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0, name
         used = engine.batch.requirements[..., 0] > 0
@@ -400,14 +403,13 @@ def test_measurements_are_finite_shares(started, split):
 def test_measuring_is_independent_of_company_and_history(adverts):
     canvas = adverts.batch.images.clone()
     canvas[:, 20:40] = 128
-    due = torch.full((100,), 99, dtype=torch.int32)
-    whole = adverts.checklist.measure(canvas, due)
-    adverts.checklist.measure((255 - canvas).contiguous(), due)
+    whole = adverts.checklist.measure(canvas)
+    adverts.checklist.measure((255 - canvas).contiguous())
     rows = torch.tensor([7, 3, 3, 99])
-    part = adverts.checklist.measure(canvas[rows], due[rows], rows)
-    again = adverts.checklist.measure(canvas, due)
-    for name in ("requirements", "preserved", "execution", "preservation", "quality", "success", "finds"):
+    part = adverts.checklist.measure(canvas[rows], rows)
+    again = adverts.checklist.measure(canvas)
+    for name in ("requirements", "preserved", "preservation", "quality", "finds"):
         assert torch.equal(getattr(part, name), getattr(whole, name)[rows])
         assert torch.equal(getattr(again, name), getattr(whole, name))
-    whole.execution[:] = 5.0
-    assert again.execution.max() <= 1.0, "results are fresh"
+    whole.quality[:] = 5.0
+    assert again.quality.max() <= 1.0, "results are fresh"

@@ -78,7 +78,7 @@ def begin(engine, steps) -> None:
     engine.reset(range(engine.num_envs), range(engine.num_envs))
     for row, step in enumerate(steps):
         if step.verb:
-            engine._write_plan(row, (step,))
+            engine._write_plans([row], [(step,)])
 
 
 @pytest.mark.parametrize("id", PIXEL_TOOLS)

@@ -9,7 +9,8 @@ import torch
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import PALE_CHROMA, Stock, hues
 from imgedit_gym.core.names import PATTERNS
-from imgedit_gym.kernels.runtime import launch, struct_of
+from imgedit_gym.kernels.runtime import lanes_of, launch, struct_of
+from imgedit_gym.kernels.sprite import sprite_spans
 from imgedit_gym.tasks.adverts.render_kernels import Art, draw_objects, draw_plates
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
@@ -27,6 +28,7 @@ class Renderer:
             Art,
             {
                 "sprites": stock.sprites,
+                "spans": sprite_spans(stock.sprites),
                 "boxes": stock.sprite_boxes,
                 "hues": stock.sprite_hues,
                 "chroma": stock.sprite_chroma,
@@ -48,6 +50,7 @@ class Renderer:
         images: torch.Tensor,
         plates: torch.Tensor,
         segments: torch.Tensor,
+        mattes: torch.Tensor,
     ) -> None:
         """Draw some adverts of a batch in place.
 
@@ -57,8 +60,10 @@ class Renderer:
             images: ``uint8 [N, S, S, 3]``, receives the pictures.
             plates: ``uint8 [N, S, S, 3]``, receives the backgrounds alone.
             segments: ``uint8 [N, S, S]``, receives the labels.
+            mattes: ``uint8 [N, S, S]``, receives how much of the background shows through.
         """
-        arrays = scene.arrays()
-        lines = (len(rows), self.stock.size)
-        launch(draw_plates, lines, [rows, arrays, self._art, images, plates, segments], self.stock.device)
-        launch(draw_objects, lines, [rows, arrays, self._art, images, segments], self.stock.device)
+        arrays, device = scene.arrays, self.stock.device
+        lanes = lanes_of(device, self.stock.size)
+        dim = (len(rows), lanes)
+        launch(draw_plates, dim, [rows, arrays, self._art, lanes, images, plates, segments, mattes], device)
+        launch(draw_objects, dim, [rows, arrays, self._art, lanes, images, segments, mattes], device)

@@ -210,12 +210,13 @@ def _present(
 
 
 @wp.func
-def _slot(first: int, i: int) -> int:
-    return (first + i * _STRIDE) % _SLOTS
+def _slot(origin: int, i: int) -> int:
+    return (origin + i * _STRIDE) % _SLOTS
 
 
 @wp.kernel
 def sample_adverts(
+    first: int,
     rows: wp.array(dtype=wp.int64),
     keys: wp.array(dtype=wp.int64),
     split: SplitArrays,
@@ -229,7 +230,7 @@ def sample_adverts(
     task: TaskArrays,
 ):
     """Fill the rows of a scene batch and a task batch from the tasks' keys."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     key = keys[n]
 
@@ -299,7 +300,7 @@ def sample_adverts(
                 budget -= 1
 
     # objects that break a rule
-    first = random_below(key, 11, _SLOTS)
+    origin = random_below(key, 11, _SLOTS)
     placed = int(0)
     broken = int(0)
     limited = int(0)
@@ -327,7 +328,7 @@ def sample_adverts(
                 for i in range(need):
                     j = _choose(key, 40 + placed, goals, g0, g1, goals.limit_set[goal], rule, 0, used, n)
                     if j >= 0:
-                        scene.sprite[b, _slot(first, placed)] = j
+                        scene.sprite[b, _slot(origin, placed)] = j
                         placed += 1
                         got += 1
                 limited += got
@@ -337,7 +338,7 @@ def sample_adverts(
             else:
                 j = _choose(key, 40 + placed, goals, g0, g1, -1, rule, 0, used, n)
                 if j >= 0:
-                    scene.sprite[b, _slot(first, placed)] = j
+                    scene.sprite[b, _slot(origin, placed)] = j
                     placed += 1
                     broken += 1
     n_breaking = placed
@@ -368,7 +369,7 @@ def sample_adverts(
             if goals.want[goal, w % _WANTS] >= 0 and placed < _SLOTS - 3:
                 j = _choose(key, 60 + w, goals, g0, g1, goals.want[goal, w % _WANTS], -1, 1, used, n)
                 if j >= 0:
-                    scene.sprite[b, _slot(first, placed)] = j
+                    scene.sprite[b, _slot(origin, placed)] = j
                     placed += 1
 
     # bystanders and a badge
@@ -377,10 +378,10 @@ def sample_adverts(
         j = _choose(key, 70 + placed, goals, g0, g1, -1, -1, 0, used, n)
         if j < 0:
             break
-        scene.sprite[b, _slot(first, placed)] = j
+        scene.sprite[b, _slot(origin, placed)] = j
         placed += 1
     if random_unit(key, 80) < 0.5 and placed < 10:
-        scene.sprite[b, _slot(first, placed)] = goals.n_objects + random_below(key, 81, goals.n_badges)
+        scene.sprite[b, _slot(origin, placed)] = goals.n_objects + random_below(key, 81, goals.n_badges)
         placed += 1
 
     # background: the best of a few against the objects
@@ -431,7 +432,7 @@ def sample_adverts(
             valid = int(0)
         contrast = float(500.0)
         for i in range(placed):
-            sprite = scene.sprite[b, _slot(first, i)]
+            sprite = scene.sprite[b, _slot(origin, i)]
             seen = wp.cw_mul(goals.sprite_means[sprite], goals.lights[kind])
             contrast = wp.min(contrast, distance(seen, mean))
         contrast = wp.min(contrast, 45.0) + 1000.0 * float(valid)
@@ -472,7 +473,9 @@ def sample_adverts(
     if kind >= goals.n_patterns:
         ground = goals.plate_means[kind * goals.variants + scene.variant[b]]
     scene.panel[b] = 0
-    if random_unit(key, 304) < 0.5:
+    # a headline that stays while its background changes would be lost without a panel of its own
+    stays = change_background == 1 and change_headline == 0
+    if stays or random_unit(key, 304) < 0.5:
         scene.panel[b] = 1
         panel = wp.cw_mul(goals.colors[random_below(key, 305, goals.colors.shape[0])], scene.light[b])
         if distance(panel, ground) < 50.0:
@@ -516,7 +519,7 @@ def sample_adverts(
         cy = upper + pitch_y * (float(site / columns) + 0.5)
         cx = pitch_x * (float(site % columns) + 0.5)
         if i < placed:
-            slot = _slot(first, i)
+            slot = _slot(origin, i)
             edge = random_between(key, 700 + i, smallest, largest)
             play_y = wp.max(0.5 * (pitch_y - edge) - 0.008, 0.0)
             play_x = wp.max(0.5 * (pitch_x - edge) - 0.008, 0.0)
@@ -524,7 +527,7 @@ def sample_adverts(
             cx += random_between(key, 740 + i, -play_x, play_x)
             if i > 0 and scene.sprite[b, slot] < goals.n_objects:
                 if random_unit(key, 760 + i) < split.overlap:
-                    near = scene.place[b, _slot(first, i - 1)]
+                    near = scene.place[b, _slot(origin, i - 1)]
                     angle = random_between(key, 780 + i, 0.0, 6.2831853)
                     gap = random_between(key, 800 + i, 0.5, 0.7) * 0.5 * (near[2] + edge)
                     at_y = wp.clamp(near[0] + gap * wp.sin(angle), upper + 0.5 * edge, upper + 0.79 - 0.5 * edge)
@@ -532,7 +535,7 @@ def sample_adverts(
                     # not so far over anything that it could no longer be seen
                     visible = int(1)
                     for k in range(i):
-                        placed_at = scene.place[b, _slot(first, k)]
+                        placed_at = scene.place[b, _slot(origin, k)]
                         apart = wp.length(wp.vec2(at_y - placed_at[0], at_x - placed_at[1]))
                         if apart < 0.45 * 0.5 * (placed_at[2] + edge):
                             visible = int(0)
@@ -557,7 +560,7 @@ def sample_adverts(
         cells[a] = task.plan_cells[b, max_steps - 1 - a]
         task.plan_cells[b, max_steps - 1 - a] = -1
     for i in range(n_breaking):
-        slot = _slot(first, i)
+        slot = _slot(origin, i)
         j = scene.sprite[b, slot]
         rule = _rule(goals, g0, g1, j)
         goal = g0
@@ -592,7 +595,7 @@ def sample_adverts(
         r += 1
     removed = int(0)
     for i in range(n_breaking):
-        slot = _slot(first, i)
+        slot = _slot(origin, i)
         j = scene.sprite[b, slot]
         scene_rule = _rule(goals, g0, g1, j)
         goal = g0

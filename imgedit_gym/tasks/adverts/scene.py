@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from imgedit_gym.kernels.runtime import struct_of
 from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class SceneBatch:
     """N adverts.
 
@@ -78,6 +79,7 @@ class SceneBatch:
         """Copies of the adverts at these indices."""
         return SceneBatch(**{name: tensor[index].clone() for name, tensor in self.tensors().items()})
 
+    @cached_property
     def arrays(self) -> Any:
         """The tensors as one argument of a kernel, memory shared."""
         return struct_of(SceneArrays, self.tensors())

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import Stock, load_stock
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
+from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, Plan
 from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.core.tasks import TaskBatch
@@ -79,12 +80,15 @@ class Adverts:
         self.renderer = Renderer(self.stock)
         self._split_arrays = self.tables.split(self.split)
         self._scenes: dict[int, SceneBatch] = {}
+        self._arrays: dict[int, Any] = {}
         self._checklists: dict[int, PixelChecklist] = {}
 
     def allocate(self, n: int) -> TaskBatch:
         """Room for n tasks; see :class:`imgedit_gym.tasks.base.TaskSource`."""
         batch = TaskBatch.empty(n, self.stock.size, self.max_plan_steps, self.stock.device)
         self._scenes[id(batch)] = SceneBatch.empty(n, self.stock.device)
+        tensors = {name: getattr(batch, name) for name in struct_fields(TaskArrays)}
+        self._arrays[id(batch)] = struct_of(TaskArrays, tensors)
         self._checklists[id(batch)] = PixelChecklist(batch, self.stock, self.tables.sets.tensor(self.stock.device))
         return batch
 
@@ -101,7 +105,6 @@ class Adverts:
         scene, stock = self.scene(batch), self.stock
         for row in rows.tolist() if batch.texts else ():
             batch.texts.pop(row, None)
-        task = struct_of(TaskArrays, {name: getattr(batch, name) for name in struct_fields(TaskArrays)})
         used = torch.empty(len(rows), stock.n_objects, dtype=torch.uint8, device=stock.device)
         height, width = stock.texts.shape[1:]
         launch(
@@ -117,13 +120,15 @@ class Adverts:
                 width,
                 self.max_plan_steps,
                 used,
-                scene.arrays(),
-                task,
+                scene.arrays,
+                self._arrays[id(batch)],
             ],
             stock.device,
         )
-        self.renderer.draw(scene, rows, batch.images, batch.plates, batch.segments)
-        self.checklist(batch).refresh(rows)
+        self.renderer.draw(scene, rows, batch.images, batch.plates, batch.segments, batch.mattes)
+        kinds = scene.kind[rows].long()
+        plates = torch.where(kinds < len(PATTERNS), -1, kinds * VARIANTS + scene.variant[rows])
+        self.checklist(batch).refresh(rows, plates)
 
     def load(self, batch: TaskBatch, row: int, options: Mapping[str, Any]) -> None:
         """Write a user's own task into a row; see :func:`imgedit_gym.tasks.users.load_user_task`."""

@@ -3,7 +3,7 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import clamp_color, luma, read_color
+from imgedit_gym.kernels.color import clamp_color, distance, luma, read_color
 from imgedit_gym.tasks.measure import constants as const
 
 
@@ -14,6 +14,7 @@ class Known:
     images: wp.array4d(dtype=wp.uint8)
     plates: wp.array4d(dtype=wp.uint8)
     segments: wp.array3d(dtype=wp.uint8)
+    mattes: wp.array3d(dtype=wp.uint8)
     requirements: wp.array3d(dtype=wp.int32)
     slots: wp.array2d(dtype=wp.int32)
     keep: wp.array2d(dtype=wp.uint8)
@@ -28,6 +29,7 @@ class Known:
     labels: wp.array2d(dtype=wp.uint8)
     purity: wp.array2d(dtype=wp.float32)
     background: wp.array2d(dtype=wp.float32)
+    matte: wp.array2d(dtype=wp.float32)
     busyness: wp.array2d(dtype=wp.float32)
     stock_plates: wp.array4d(dtype=wp.uint8)
     stock_cells: wp.array2d(dtype=wp.vec3)
@@ -38,8 +40,8 @@ class Known:
     colors: wp.array(dtype=wp.vec3)
     color_hues: wp.array(dtype=wp.float32)
     texts: wp.array3d(dtype=wp.uint8)
-    crops: wp.array2d(dtype=wp.vec4)
-    coarse: wp.array2d(dtype=wp.vec4)
+    crops: wp.array3d(dtype=wp.vec4)
+    coarse: wp.array3d(dtype=wp.vec4)
     aspects: wp.array(dtype=wp.float32)
     sprite_boxes: wp.array2d(dtype=wp.float32)
     sets: wp.array2d(dtype=wp.int32)
@@ -51,13 +53,16 @@ class Found:
 
     cells: wp.array2d(dtype=wp.vec3)
     detail: wp.array2d(dtype=wp.float32)
+    expected: wp.array2d(dtype=wp.vec3)
     flags: wp.array2d(dtype=wp.int32)
     find_of: wp.array2d(dtype=wp.int32)
     stack: wp.array2d(dtype=wp.int32)
     plate: wp.array(dtype=wp.int32)
-    gain: wp.array(dtype=wp.vec3)
+    tone: wp.array(dtype=wp.mat33)
+    untone: wp.array(dtype=wp.mat33)
     offset: wp.array(dtype=wp.vec3)
-    saturation: wp.array(dtype=wp.float32)
+    blend: wp.array(dtype=wp.float32)
+    sharpness: wp.array(dtype=wp.float32)
     ground_gain: wp.array(dtype=wp.vec3)
     ground_offset: wp.array(dtype=wp.vec3)
     ground_own: wp.array(dtype=wp.int32)
@@ -67,22 +72,24 @@ class Found:
     ground_detail: wp.array(dtype=wp.vec2)
     tone_value: wp.array(dtype=wp.float32)
     boxes: wp.array2d(dtype=wp.vec4i)
+    bounds: wp.array2d(dtype=wp.vec4i)
     sprite: wp.array2d(dtype=wp.int32)
     find_quality: wp.array2d(dtype=wp.float32)
+    find_gap: wp.array2d(dtype=wp.float32)
     residual: wp.array3d(dtype=wp.float32)
     slot_source: wp.array2d(dtype=wp.float32)
     slot_clean: wp.array2d(dtype=wp.float32)
+    slot_bare: wp.array2d(dtype=wp.float32)
     slot_kept: wp.array2d(dtype=wp.float32)
     slot_color: wp.array2d(dtype=wp.int32)
     slot_form: wp.array2d(dtype=wp.float32)
+    slot_likeness: wp.array2d(dtype=wp.float32)
     headline_kept: wp.array(dtype=wp.float32)
     headline_new: wp.array(dtype=wp.float32)
     values: wp.array2d(dtype=wp.float32)
     preserved: wp.array2d(dtype=wp.float32)
-    execution: wp.array(dtype=wp.float32)
     preservation: wp.array(dtype=wp.float32)
     quality: wp.array(dtype=wp.float32)
-    success: wp.array(dtype=wp.int32)
 
 
 @wp.func
@@ -103,26 +110,30 @@ def wanted(known: Known, b: int, kind: int) -> int:
 @wp.func
 def tone_scale(found: Found, n: int) -> float:
     """How far apart colours are under the picture's tone, against how far they were."""
-    gain = found.gain[n]
-    return wp.clamp((gain[0] + gain[1] + gain[2]) / 3.0, 0.6, 1.6) * wp.clamp(found.saturation[n], 0.8, 1.3)
+    m = found.tone[n]
+    total = float(0.0)
+    for i in range(3):
+        for j in range(3):
+            total += m[i, j] * m[i, j]
+    return wp.clamp(wp.sqrt(total / 3.0), 0.6, 1.6)
+
+
+@wp.func
+def toned_freely(found: Found, n: int, color: wp.vec3) -> wp.vec3:
+    """A colour under the tone that the whole picture was given, beyond what can be shown."""
+    return found.tone[n] * color + found.offset[n]
 
 
 @wp.func
 def toned(found: Found, n: int, color: wp.vec3) -> wp.vec3:
     """A colour under the tone that the whole picture was given."""
-    grey = luma(color)
-    base = wp.vec3(grey, grey, grey)
-    return clamp_color(wp.cw_mul(found.gain[n], base + found.saturation[n] * (color - base)) + found.offset[n])
+    return clamp_color(toned_freely(found, n, color))
 
 
 @wp.func
 def untoned(found: Found, n: int, color: wp.vec3) -> wp.vec3:
-    """The inverse of :func:`toned`, where it has one; colours are left grey where it has none."""
-    gain = found.gain[n]
-    base = wp.cw_div(color - found.offset[n], gain)
-    grey = luma(base)
-    mean = wp.vec3(grey, grey, grey)
-    return clamp_color(mean + (base - mean) / wp.max(found.saturation[n], 0.35))
+    """The inverse of :func:`toned`, where it has one."""
+    return clamp_color(found.untone[n] * (color - found.offset[n]))
 
 
 @wp.func
@@ -153,6 +164,24 @@ def plate_pixel(known: Known, found: Found, n: int, b: int, y: int, x: int) -> w
     if plate == -2:
         return found.ground_mean[n]
     return read_color(known.plates, b, y, x)
+
+
+@wp.func
+def plate_fine(known: Known, found: Found, n: int, b: int, cell: int) -> float:
+    """The plate's detail in a cell, whichever plate the background shows."""
+    plate = found.plate[n]
+    if plate >= 0:
+        return known.stock_detail[plate, cell]
+    if plate == -2:
+        return 0.0
+    return known.plate_detail[b, cell]
+
+
+@wp.func
+def is_shade(color: wp.vec3, ground: wp.vec3) -> bool:
+    """Whether a colour may be no more than the ground in shade."""
+    share = luma(color) / wp.max(luma(ground), 1.0)
+    return share > 0.45 and share < 1.02 and distance(color, share * ground) < 9.0
 
 
 @wp.func

@@ -9,7 +9,7 @@ from imgedit_gym.kernels.reduce import GRID as _GRID
 CROP_EDGE, COARSE_EDGE = 12, 4
 """Sides of the two small pictures in which things are compared with sprites."""
 
-FREE_FINDS = 6
+FREE_FINDS = 10
 """Connected new areas looked at; behind them stands one candidate for each object slot that changed."""
 
 MAX_FINDS = FREE_FINDS + MAX_OBJECTS
@@ -27,13 +27,14 @@ HEADLINE = wp.constant(LABEL_HEADLINE)
 ROWS = wp.constant(MAX_REQUIREMENTS)
 
 # how well a thing must match a sprite
+EXACT = wp.constant(8.0)
 CLEAR = wp.constant(17.0)
 DOUBTFUL = wp.constant(22.0)
 HOPELESS = wp.constant(75.0)
 
 # shares of an object's place that must be clean for none and all of a requirement's value
-DIRTY = wp.constant(0.55)
-CLEAN = wp.constant(0.74)
+DIRTY = wp.constant(0.56)
+CLEAN = wp.constant(0.76)
 
 ENOUGH = wp.constant(0.8)
 """Measured value from which on a requirement is met in full."""

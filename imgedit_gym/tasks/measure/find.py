@@ -1,10 +1,16 @@
 # mypy: ignore-errors
-"""Connected new areas."""
+"""Connected new areas, parted where several things touch."""
 
 import warp as wp
 
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_shade, plate_cell
+
+_Labels = wp.types.vector(length=16, dtype=wp.int32)
+_Lines = wp.types.vector(length=32, dtype=wp.int32)
+
+_LONG = wp.constant(1.35)
+"""Edges of a typical object beyond which an area is taken for several."""
 
 
 @wp.func
@@ -23,6 +29,88 @@ def _is_new(known: Known, found: Found, n: int, b: int, cell: int) -> bool:
     return True
 
 
+@wp.func
+def _typical_edge(known: Known, b: int) -> float:
+    """Mean edge in cells of the objects in the source; 8 where there are none."""
+    y0 = _Labels()
+    x0 = _Labels()
+    y1 = _Labels()
+    x1 = _Labels()
+    for label in range(16):
+        y0[label] = const.GRID
+        x0[label] = const.GRID
+    for cell in range(const.CELLS):
+        label = int(known.labels[b, cell])
+        if label >= 1 and label <= const.SLOTS:
+            y = cell / const.GRID
+            x = cell % const.GRID
+            y0[label] = wp.min(y0[label], y)
+            x0[label] = wp.min(x0[label], x)
+            y1[label] = wp.max(y1[label], y + 1)
+            x1[label] = wp.max(x1[label], x + 1)
+    total = float(0.0)
+    count = float(0.0)
+    for label in range(1, const.SLOTS + 1):
+        if y1[label] > 0:
+            total += float(wp.max(y1[label] - y0[label], x1[label] - x0[label]))
+            count += 1.0
+    if count == 0.0:
+        return 8.0
+    return total / count
+
+
+@wp.func
+def _box_of(found: Found, n: int, area: int) -> wp.vec4i:
+    """Bounds of an area in cells, zeros if it has no cell."""
+    y0 = int(const.GRID)
+    x0 = int(const.GRID)
+    y1 = int(0)
+    x1 = int(0)
+    for cell in range(const.CELLS):
+        if found.find_of[n, cell] == area:
+            y = cell / const.GRID
+            x = cell % const.GRID
+            y0 = wp.min(y0, y)
+            x0 = wp.min(x0, x)
+            y1 = wp.max(y1, y + 1)
+            x1 = wp.max(x1, x + 1)
+    if y1 == 0:
+        return wp.vec4i(0, 0, 0, 0)
+    return wp.vec4i(y0, x0, y1, x1)
+
+
+@wp.func
+def _cut(known: Known, found: Found, n: int, b: int, area: int, box: wp.vec4i, edge: float) -> int:
+    """The line, across an area's longer side, where it is thinnest and parts of an object's size remain."""
+    axis = int(0)
+    if box[3] - box[1] > box[2] - box[0]:
+        axis = int(1)
+    low = box[axis]
+    length = box[axis + 2] - low
+    lines = _Lines()
+    for y in range(box[0], box[2]):
+        for x in range(box[1], box[3]):
+            cell = y * const.GRID + x
+            ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+            if found.find_of[n, cell] == area and not is_shade(found.cells[n, cell], ground):
+                at = y
+                if axis == 1:
+                    at = x
+                lines[at] += 1
+    best = int(-1)
+    best_cost = float(1.0e9)
+    for at in range(low + int(0.5 * edge), low + length - int(0.5 * edge) + 1):
+        # thing ends with one line and another begins with the next
+        cost = float(wp.min(lines[at], lines[wp.max(at - 1, 0)])) + 0.5 * float(lines[at] + lines[wp.max(at - 1, 0)])
+        # parts of the typical size are the likeliest
+        parts = float(at - low) / edge
+        cost += 2.0 * wp.abs(parts - wp.max(wp.round(parts), 1.0))
+        if cost < best_cost:
+            best_cost = cost
+            best = at
+    return best
+
+
 @wp.kernel
 def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
     """Connected areas that neither background, nor source, nor a new thing in an old one's place explain."""
@@ -30,14 +118,17 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size
     b = int(rows[n])
     for f in range(const.FREE):
         found.boxes[n, f] = wp.vec4i(0, 0, 0, 0)
+        found.bounds[n, f] = wp.vec4i(0, 0, const.GRID, const.GRID)
         found.sprite[n, f] = -1
         found.find_quality[n, f] = 0.0
     # what was recognised in the place of an old object is accounted for
     for f in range(const.FREE, const.FINDS):
         if found.sprite[n, f] >= 0 and found.find_quality[n, f] > 0.0:
             box = found.boxes[n, f]
-            for y in range(box[0] * const.GRID / size, wp.min((box[2] - 1) * const.GRID / size + 1, const.GRID)):
-                for x in range(box[1] * const.GRID / size, wp.min((box[3] - 1) * const.GRID / size + 1, const.GRID)):
+            y1 = wp.min((box[2] - 1) * const.GRID / size + 1, const.GRID)
+            x1 = wp.min((box[3] - 1) * const.GRID / size + 1, const.GRID)
+            for y in range(wp.max(box[0], 0) * const.GRID / size, y1):
+                for x in range(wp.max(box[1], 0) * const.GRID / size, x1):
                     found.find_of[n, y * const.GRID + x] = -3
     count = int(0)
     for start in range(const.CELLS):
@@ -49,20 +140,12 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size
         found.stack[n, 0] = start
         top = int(1)
         area = int(0)
-        y0 = int(const.GRID)
-        x0 = int(const.GRID)
-        y1 = int(0)
-        x1 = int(0)
         while top > 0:
             top -= 1
             cell = found.stack[n, top]
             y = cell / const.GRID
             x = cell % const.GRID
             area += 1
-            y0 = wp.min(y0, y)
-            x0 = wp.min(x0, x)
-            y1 = wp.max(y1, y + 1)
-            x1 = wp.max(x1, x + 1)
             for side in range(9):
                 yy = y + side / 3 - 1
                 xx = x + side % 3 - 1
@@ -72,11 +155,43 @@ def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size
                         found.find_of[n, other] = count
                         found.stack[n, top] = other
                         top += 1
-        if area >= 4 and wp.max(y1 - y0, x1 - x0) >= 3 and area < const.CELLS / 3:
-            found.boxes[n, count] = wp.vec4i(y0, x0, y1, x1)
+        box = _box_of(found, n, count)
+        if area >= 4 and wp.max(box[2] - box[0], box[3] - box[1]) >= 3 and area < const.CELLS / 3:
+            found.boxes[n, count] = box
             count += 1
         else:
             # too small or too large to be an object: damage, as far as the judge is concerned
             for cell in range(const.CELLS):
                 if found.find_of[n, cell] == count:
                     found.find_of[n, cell] = -2
+    if count == 0:
+        return
+    # things that touch are parted
+    edge = _typical_edge(known, b)
+    f = int(0)
+    while f < count:
+        box = found.boxes[n, f]
+        if float(wp.max(box[2] - box[0], box[3] - box[1])) > _LONG * edge + 1.0 and count < const.FREE:
+            at = _cut(known, found, n, b, f, box, edge)
+            if at < 0:
+                f += 1
+                continue
+            high = box[2] - box[0] >= box[3] - box[1]
+            for y in range(box[0], box[2]):
+                for x in range(box[1], box[3]):
+                    cell = y * const.GRID + x
+                    if found.find_of[n, cell] == f and ((high and y >= at) or (not high and x >= at)):
+                        found.find_of[n, cell] = count
+            found.boxes[n, f] = _box_of(found, n, f)
+            found.boxes[n, count] = _box_of(found, n, count)
+            # what is cut apart stays apart, to the pixel
+            here = found.bounds[n, f]
+            if high:
+                found.bounds[n, f] = wp.vec4i(here[0], here[1], at, here[3])
+                found.bounds[n, count] = wp.vec4i(at, here[1], here[2], here[3])
+            else:
+                found.bounds[n, f] = wp.vec4i(here[0], here[1], here[2], at)
+                found.bounds[n, count] = wp.vec4i(here[0], at, here[2], here[3])
+            count += 1
+        else:
+            f += 1

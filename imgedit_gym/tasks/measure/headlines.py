@@ -105,6 +105,7 @@ def read_headlines(canvas: wp.array4d(dtype=wp.uint8), known: Known, rows: wp.ar
                 gap = _text_ground(canvas, known, found, n, b, best_row, sy, sx)
                 if wanted(known, b, 7) == const.SOFT:
                     # letters bleed into what is between them
-                    best += 0.1
-                    gap -= 10.0
-                found.headline_new[n] = ramp(best, 0.55, 0.72) * ramp(gap, 20.0, 12.0)
+                    blurred = ramp(found.sharpness[n], 0.7, 0.3)
+                    best += 0.1 + 0.15 * blurred
+                    gap -= 10.0 + 10.0 * blurred
+                found.headline_new[n] = ramp(best, 0.55, 0.7) * ramp(gap, 25.0, 16.0)

@@ -31,7 +31,7 @@ def recognised(found: Found, n: int, cell: int, size: int) -> bool:
                     if vv >= 0 and vv < const.CROP and uu >= 0 and uu < const.CROP:
                         off += found.residual[n, f, vv * const.CROP + uu]
                         looked += 1.0
-                if off < 36.0 * looked:
+                if off < 34.0 * looked:
                     return True
     return False
 
@@ -103,6 +103,7 @@ def check_places(known: Known, rows: wp.array(dtype=wp.int64), found: Found, siz
             else:
                 bare += 1.0
     share = clean / wp.max(cells, 1.0)
+    found.slot_bare[n, slot] = bare_clean / wp.max(cells, 1.0)
     # what a new thing leaves uncovered must be background by itself
     if bare >= 4.0:
         share = 0.5 * (share + bare_clean / bare)

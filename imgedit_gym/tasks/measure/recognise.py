@@ -3,39 +3,76 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import distance, luma, read_color
+from imgedit_gym.kernels.color import clamp_color, distance, read_color
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import (
     Found,
     Known,
     ground_color,
+    is_shade,
     plate_pixel,
     ramp,
     tone_scale,
-    toned,
-    untoned,
-    wanted,
+    toned_freely,
 )
+
+_Names = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.int32)
+_Gaps = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.float32)
+
+_MOVES = wp.constant(14)
+_HELD = wp.constant(0.1)
+_BLURRED = wp.constant(0.08)
+"""Share of its surroundings in a cell from which on things are compared with blurred sprites."""
+
+
+@wp.func
+def _cell_of(canvas: wp.array4d(dtype=wp.uint8), y: int, x: int) -> int:
+    return (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
+
+
+@wp.func
+def _touches(found: Found, n: int, f: int, cell: int) -> bool:
+    """Whether a neighbour of a cell belongs to a find."""
+    for i in range(9):
+        y = wp.clamp(cell / const.GRID + i / 3 - 1, 0, const.GRID - 1)
+        x = wp.clamp(cell % const.GRID + i % 3 - 1, 0, const.GRID - 1)
+        if found.find_of[n, y * const.GRID + x] == f:
+            return True
+    return False
 
 
 @wp.func
 def _is_new_pixel(
-    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, y: int, x: int
+    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, f: int, shade: int, y: int, x: int
 ) -> bool:
-    c = read_color(canvas, n, y, x)
-    far = 24.0 * tone_scale(found, n)
-    if distance(c, ground_color(found, n, plate_pixel(known, found, n, b, y, x))) < far:
+    """Whether a pixel shows neither background (in shade, unless ``shade`` counts) nor source, nor another find."""
+    cell = _cell_of(canvas, y, x)
+    owner = found.find_of[n, cell]
+    if owner == -3 or (f < const.FREE and owner >= 0 and owner != f):
         return False
     label = int(known.segments[b, y, x])
-    at = (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
-    if label == const.HEADLINE or found.find_of[n, at] == -3:
+    if label == const.HEADLINE:
+        return False
+    if f < const.FREE and owner != f and not _touches(found, n, f, cell):
+        return False
+    c = read_color(canvas, n, y, x)
+    far = 24.0 * tone_scale(found, n)
+    ground = ground_color(found, n, plate_pixel(known, found, n, b, y, x))
+    if distance(c, ground) < far or (shade == 0 and is_shade(c, ground)):
         return False
     if label >= 1 and label <= const.SLOTS:
-        cell = (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
         if (found.flags[n, cell] & const.AS_BACKGROUND) != 0 and found.slot_source[n, label - 1] < 0.6:
             return False
         if found.slot_source[n, label - 1] >= 0.6:
-            return distance(c, toned(found, n, read_color(known.images, b, y, x))) >= far
+            source = toned_freely(found, n, read_color(known.images, b, y, x))
+            if distance(c, clamp_color(source)) < far:
+                return False
+            if found.plate[n] == -1 and found.ground_own[n] == 0:
+                return True
+            # with the background that shows through it changed along
+            through = float(known.mattes[b, y, x]) / 255.0
+            source += through * (ground - toned_freely(found, n, read_color(known.plates, b, y, x)))
+            return distance(c, clamp_color(source)) >= far
     return True
 
 
@@ -46,6 +83,8 @@ def _reach(
     found: Found,
     n: int,
     b: int,
+    f: int,
+    shade: int,
     start: int,
     end: int,
     way: int,
@@ -69,9 +108,9 @@ def _reach(
         across = int(low)
         while across < high and new == 0:
             if columns == 1:
-                if _is_new_pixel(canvas, known, found, n, b, across, at):
+                if _is_new_pixel(canvas, known, found, n, b, f, shade, across, at):
                     new = int(1)
-            elif _is_new_pixel(canvas, known, found, n, b, at, across):
+            elif _is_new_pixel(canvas, known, found, n, b, f, shade, at, across):
                 new = int(1)
             across += stride
         line += way
@@ -85,99 +124,168 @@ def _reach(
 
 
 @wp.func
-def _template(
-    known: Known, table: wp.array2d(dtype=wp.vec4), s: int, i: int, light: wp.vec3, ground: wp.vec3
-) -> wp.vec3:
-    rgba = table[s, i]
-    over = wp.cw_mul(wp.vec3(rgba[0], rgba[1], rgba[2]), light)
-    return over + (1.0 - rgba[3]) * ground
-
-
-@wp.func
-def _crop_color(
-    canvas: wp.array4d(dtype=wp.uint8), n: int, y: float, x: float, reach_y: float, reach_x: float
-) -> wp.vec3:
-    """Mean of the pixels in a window around (y, x)."""
+def _tight_box(
+    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, f: int, shade: int, cells: wp.vec4i
+) -> wp.vec4i:
+    """Top, left, bottom, right in pixels of what is new in an area of cells."""
     size = canvas.shape[1]
-    y0 = wp.clamp(int(wp.floor(y - reach_y + 0.5)), 0, size - 1)
-    y1 = wp.clamp(int(wp.floor(y + reach_y + 0.5)), y0 + 1, size)
-    x0 = wp.clamp(int(wp.floor(x - reach_x + 0.5)), 0, size - 1)
-    x1 = wp.clamp(int(wp.floor(x + reach_x + 0.5)), x0 + 1, size)
-    total = wp.vec3(0.0, 0.0, 0.0)
-    for yy in range(y0, y1):
-        for xx in range(x0, x1):
-            total += read_color(canvas, n, yy, xx)
-    return total / float((y1 - y0) * (x1 - x0))
+    stride = wp.max(1, size / 64)
+    margin = int(size / 32 + 2)
+    bounds = found.bounds[n, f]
+    top = wp.max(cells[0] * size / const.GRID - margin, bounds[0] * size / const.GRID)
+    left = wp.max(cells[1] * size / const.GRID - margin, bounds[1] * size / const.GRID)
+    bottom = wp.min(cells[2] * size / const.GRID + margin, bounds[2] * size / const.GRID)
+    right = wp.min(cells[3] * size / const.GRID + margin, bounds[3] * size / const.GRID)
+    # from the middle outwards, as far as new pixels go on without a gap: neighbours stay out
+    middle = wp.vec2i((top + bottom) / 2, (left + right) / 2)
+    allowed = wp.max(size / 96, 1)
+    if f < const.FREE:
+        allowed = wp.max(size / 20, 2)
+    y0 = top
+    y1 = bottom
+    x0 = left
+    x1 = right
+    for turn in range(2):
+        x0 = _reach(canvas, known, found, n, b, f, shade, middle[1], left, -1, y0, y1, 1, stride, allowed)
+        x1 = _reach(canvas, known, found, n, b, f, shade, middle[1], right, 1, y0, y1, 1, stride, allowed)
+        y0 = _reach(canvas, known, found, n, b, f, shade, middle[0], top, -1, x0, x1, 0, stride, allowed)
+        y1 = _reach(canvas, known, found, n, b, f, shade, middle[0], bottom, 1, x0, x1, 0, stride, allowed)
+    if y1 - y0 < 3 or x1 - x0 < 3:
+        if f < const.FREE or shade == 0:
+            return wp.vec4i(0, 0, 0, 0)
+        return wp.vec4i(top, left, bottom, right)
+    return wp.vec4i(y0, x0, y1, x1)
 
 
 @wp.func
-def _match_gap(
+def _take_crop(
     canvas: wp.array4d(dtype=wp.uint8),
     known: Known,
     found: Found,
     n: int,
     b: int,
-    sprite: int,
-    box: wp.vec4,
-    light: wp.vec3,
-    grey: bool,
-    limit: float,
-    write: bool,
     f: int,
+    box: wp.vec4,
+    step: int,
+    crops: wp.array3d(dtype=wp.vec3),
+    grounds: wp.array3d(dtype=wp.vec3),
+):
+    """Write what a box shows, and what the bare ground would show there, every ``step``-th of CROP x CROP samples."""
+    size = canvas.shape[1]
+    height = (box[2] - box[0]) / float(const.CROP)
+    width = (box[3] - box[1]) / float(const.CROP)
+    for i in range(0, const.CROP, step):
+        y0 = wp.clamp(int(wp.floor(box[0] + height * float(i) + 0.5)), 0, size - 1)
+        y1 = wp.clamp(int(wp.floor(box[0] + height * float(i + 1) + 0.5)), y0 + 1, size)
+        for j in range(0, const.CROP, step):
+            x0 = wp.clamp(int(wp.floor(box[1] + width * float(j) + 0.5)), 0, size - 1)
+            x1 = wp.clamp(int(wp.floor(box[1] + width * float(j + 1) + 0.5)), x0 + 1, size)
+            color = wp.vec3(0.0, 0.0, 0.0)
+            ground = wp.vec3(0.0, 0.0, 0.0)
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    color += read_color(canvas, n, y, x)
+                    ground += plate_pixel(known, found, n, b, y, x)
+            area = float((y1 - y0) * (x1 - x0))
+            crops[n, f, i * const.CROP + j] = color / area
+            grounds[n, f, i * const.CROP + j] = ground_color(found, n, ground / area)
+
+
+@wp.func
+def _shown(found: Found, n: int, rgba: wp.vec4, light: wp.vec3, ground: wp.vec3) -> wp.vec3:
+    """A sprite's sample (premultiplied) in some light on some ground, under the picture's tone."""
+    own = wp.cw_mul(wp.vec3(rgba[0], rgba[1], rgba[2]), light)
+    return clamp_color(found.tone[n] * own + rgba[3] * found.offset[n] + (1.0 - rgba[3]) * ground)
+
+
+@wp.func
+def _light_gap(known: Known, found: Found, n: int, b: int, light: wp.vec3) -> float:
+    """Mean difference of a light from the one that the picture's objects stand in, or its new background's."""
+    gap = light - known.light[b]
+    off = (wp.abs(gap[0]) + wp.abs(gap[1]) + wp.abs(gap[2])) / 3.0
+    if found.plate[n] >= 0:
+        gap = light - known.lights[found.plate[n] / known.variants]
+        off = wp.min(off, (wp.abs(gap[0]) + wp.abs(gap[1]) + wp.abs(gap[2])) / 3.0)
+    return off
+
+
+@wp.func
+def _light_on(
+    known: Known,
+    found: Found,
+    n: int,
+    b: int,
+    f: int,
+    sprite: int,
+    step: int,
+    crops: wp.array3d(dtype=wp.vec3),
+    grounds: wp.array3d(dtype=wp.vec3),
+) -> wp.vec3:
+    """The light in which a sprite comes closest to a crop, held to the picture's own where the crop tells little."""
+    table = int(0)
+    if found.blend[n] > _BLURRED:
+        table = int(1)
+    top = wp.vec3(0.0, 0.0, 0.0)
+    bottom = wp.vec3(1.0, 1.0, 1.0)
+    for i in range(0, const.CROP, step):
+        for j in range(0, const.CROP, step):
+            at = i * const.CROP + j
+            rgba = known.crops[table, sprite, at]
+            if rgba[3] > 0.1:
+                own = found.tone[n] * wp.vec3(rgba[0], rgba[1], rgba[2])
+                rest = crops[n, f, at] - rgba[3] * found.offset[n] - (1.0 - rgba[3]) * grounds[n, f, at]
+                top += wp.cw_mul(own, rest)
+                bottom += wp.cw_mul(own, own)
+    light = wp.cw_div(top + _HELD * wp.cw_mul(bottom, known.light[b]), (1.0 + _HELD) * bottom)
+    for k in range(3):
+        light[k] = wp.clamp(light[k], 0.3, 1.15)
+    return light
+
+
+@wp.func
+def _match_gap(
+    known: Known,
+    found: Found,
+    n: int,
+    b: int,
+    f: int,
+    sprite: int,
+    aspect: float,
+    step: int,
+    limit: float,
+    crops: wp.array3d(dtype=wp.vec3),
+    grounds: wp.array3d(dtype=wp.vec3),
 ) -> float:
-    """Mean distance between what a box shows and a sprite fitted to it, on a CROP x CROP lattice.
+    """Mean distance between a crop and a sprite in its likeliest light.
 
     A match that is bound to be worse than ``limit`` is given up.
     """
-    size = canvas.shape[1]
-    height = box[2] - box[0]
-    width = box[3] - box[1]
+    table = int(0)
+    if found.blend[n] > _BLURRED:
+        table = int(1)
+    light = _light_on(known, found, n, b, f, sprite, step, crops, grounds)
     total = float(0.0)
     shown = wp.vec3(0.0, 0.0, 0.0)
     meant = wp.vec3(0.0, 0.0, 0.0)
     solid = float(0.0)
-    for i in range(const.CROP * const.CROP):
-        v = box[0] + height * (float(i / const.CROP) + 0.5) / float(const.CROP)
-        u = box[1] + width * (float(i % const.CROP) + 0.5) / float(const.CROP)
-        color = _crop_color(canvas, n, v, u, 0.5 * height / float(const.CROP), 0.5 * width / float(const.CROP))
-        color = untoned(found, n, color)
-        y = wp.clamp(int(v), 0, size - 1)
-        x = wp.clamp(int(u), 0, size - 1)
-        ground = untoned(found, n, ground_color(found, n, plate_pixel(known, found, n, b, y, x)))
-        guess = _template(known, known.crops, sprite, i, light, ground)
-        if grey:
-            color = wp.vec3(luma(color), luma(color), luma(color))
-            guess = wp.vec3(luma(guess), luma(guess), luma(guess))
-        gap = distance(color, guess)
-        total += gap
-        weight = known.crops[sprite, i][3]
-        shown += weight * color
-        meant += weight * guess
-        solid += weight
-        if total > limit * float(const.CROP * const.CROP):
+    samples = float((const.CROP / step) * (const.CROP / step))
+    scale = tone_scale(found, n)
+    for i in range(0, const.CROP, step):
+        for j in range(0, const.CROP, step):
+            at = i * const.CROP + j
+            rgba = known.crops[table, sprite, at]
+            guess = _shown(found, n, rgba, light, grounds[n, f, at])
+            color = crops[n, f, at]
+            total += distance(color, guess) / scale
+            shown += rgba[3] * color
+            meant += rgba[3] * guess
+            solid += rgba[3]
+        if total > limit * samples:
             return 1.0e9
-        if write:
-            found.residual[n, f, i] = gap
-    shape = wp.abs(wp.log(width / height / known.aspects[sprite]))
-    tint = distance(shown, meant) / wp.max(solid, 1.0)
-    return total / float(const.CROP * const.CROP) + 0.6 * wp.max(tint - 4.0, 0.0) + 14.0 * wp.max(shape - 0.08, 0.0)
-
-
-@wp.func
-def _bare_gap(canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, box: wp.vec4) -> float:
-    """Mean distance between what a box shows and the ground alone."""
-    size = canvas.shape[1]
-    height = box[2] - box[0]
-    width = box[3] - box[1]
-    total = float(0.0)
-    for i in range(const.CROP * const.CROP):
-        v = box[0] + height * (float(i / const.CROP) + 0.5) / float(const.CROP)
-        u = box[1] + width * (float(i % const.CROP) + 0.5) / float(const.CROP)
-        y = wp.clamp(int(v), 0, size - 1)
-        x = wp.clamp(int(u), 0, size - 1)
-        ground = ground_color(found, n, plate_pixel(known, found, n, b, y, x))
-        total += distance(untoned(found, n, read_color(canvas, n, y, x)), untoned(found, n, ground))
-    return total / float(const.CROP * const.CROP)
+    shape = wp.abs(wp.log(aspect / known.aspects[sprite]))
+    tint = distance(shown, meant) / wp.max(solid, 1.0) / scale
+    gap = total / samples + 0.6 * wp.max(tint - 4.0, 0.0) + 14.0 * wp.max(shape - 0.08, 0.0)
+    return gap + 10.0 * _light_gap(known, found, n, b, light)
 
 
 @wp.func
@@ -200,84 +308,70 @@ def _old_place(known: Known, b: int, label: int, cells: wp.vec4i, size: int) -> 
     return wp.vec3(top, left, edge)
 
 
-@wp.kernel
-def name_things(
-    canvas: wp.array4d(dtype=wp.uint8),
+@wp.func
+def _moved(box: wp.vec4, move: int, reach: float) -> wp.vec4:
+    """A box moved as a whole, grown or shrunk about its middle, or with one side moved."""
+    moved = wp.vec4(box)
+    way = reach * (float(move % 2) * 2.0 - 1.0)
+    what = move / 2
+    if what < 2:
+        moved[what] = moved[what] + way
+        moved[what + 2] = moved[what + 2] + way
+    elif what == 2:
+        share = (box[3] - box[1]) / (box[2] - box[0])
+        moved = moved + 0.5 * way * wp.vec4(-1.0, -share, 1.0, share)
+    else:
+        moved[what - 3] = moved[what - 3] + way
+    return moved
+
+
+@wp.func
+def _aspect(box: wp.vec4) -> float:
+    return (box[3] - box[1]) / (box[2] - box[0])
+
+
+@wp.func
+def _pick(
     known: Known,
-    rows: wp.array(dtype=wp.int64),
-    first: int,
     found: Found,
+    n: int,
+    b: int,
+    f: int,
+    aspect: float,
+    light: wp.vec3,
     crops: wp.array3d(dtype=wp.vec3),
     grounds: wp.array3d(dtype=wp.vec3),
-):
-    """Recognise new things from find ``first`` on: tight box, small crop, nearest sprites, then a closer fit."""
-    n, index = wp.tid()
-    f = first + index
-    b = int(rows[n])
-    cells = found.boxes[n, f]
-    if cells[2] == 0:
-        return
-    size = canvas.shape[1]
-    stride = wp.max(1, size / 64)
-    margin = int(size / 32 + 2)
-    top = wp.max(cells[0] * size / const.GRID - margin, 0)
-    left = wp.max(cells[1] * size / const.GRID - margin, 0)
-    bottom = wp.min(cells[2] * size / const.GRID + margin, size)
-    right = wp.min(cells[3] * size / const.GRID + margin, size)
-    # from the middle outwards, as far as new pixels go on without a gap: neighbours stay out
-    middle = wp.vec2i((top + bottom) / 2, (left + right) / 2)
-    gap_allowed = wp.max(size / 96, 1)
-    if f < const.FREE:
-        gap_allowed = wp.max(size / 20, 2)
-    y0 = top
-    y1 = bottom
-    x0 = left
-    x1 = right
-    for turn in range(2):
-        x0 = _reach(canvas, known, found, n, b, middle[1], left, -1, y0, y1, 1, stride, gap_allowed)
-        x1 = _reach(canvas, known, found, n, b, middle[1], right, 1, y0, y1, 1, stride, gap_allowed)
-        y0 = _reach(canvas, known, found, n, b, middle[0], top, -1, x0, x1, 0, stride, gap_allowed)
-        y1 = _reach(canvas, known, found, n, b, middle[0], bottom, 1, x0, x1, 0, stride, gap_allowed)
-    if y1 - y0 < 3 or x1 - x0 < 3:
-        if f < const.FREE:
-            found.boxes[n, f] = wp.vec4i(0, 0, 0, 0)
-            return
-        y0 = top
-        x0 = left
-        y1 = bottom
-        x1 = right
-    box = wp.vec4(float(y0), float(x0), float(y1), float(x1))
-    height = float(y1 - y0)
-    width = float(x1 - x0)
-    grey = found.saturation[n] < 0.35
+    coarse: wp.array3d(dtype=wp.vec3),
+    coarse_grounds: wp.array3d(dtype=wp.vec3),
+) -> _Names:
+    """The sprites that are nearest to a crop when both are coarsely seen."""
+    table = int(0)
+    if found.blend[n] > _BLURRED:
+        table = int(1)
+    block = const.CROP / const.COARSE
     for i in range(const.COARSE * const.COARSE):
-        v = box[0] + height * (float(i / const.COARSE) + 0.5) / float(const.COARSE)
-        u = box[1] + width * (float(i % const.COARSE) + 0.5) / float(const.COARSE)
-        reach_y = 0.5 * height / float(const.COARSE)
-        reach_x = 0.5 * width / float(const.COARSE)
-        color = untoned(found, n, _crop_color(canvas, n, v, u, reach_y, reach_x))
-        y = wp.clamp(int(v), 0, size - 1)
-        x = wp.clamp(int(u), 0, size - 1)
-        ground = untoned(found, n, ground_color(found, n, plate_pixel(known, found, n, b, y, x)))
-        if grey:
-            color = wp.vec3(luma(color), luma(color), luma(color))
-            ground = wp.vec3(luma(ground), luma(ground), luma(ground))
-        crops[n, f, i] = color
-        grounds[n, f, i] = ground
-    light = known.light[b]
-    n_sprites = known.crops.shape[0]
+        color = wp.vec3(0.0, 0.0, 0.0)
+        ground = wp.vec3(0.0, 0.0, 0.0)
+        for j in range(block * block):
+            at = ((i / const.COARSE) * block + j / block) * const.CROP + (i % const.COARSE) * block + j % block
+            color += crops[n, f, at]
+            ground += grounds[n, f, at]
+        coarse[n, f, i] = color / float(block * block)
+        coarse_grounds[n, f, i] = ground / float(block * block)
+    shortlist = _Names()
+    gaps = _Gaps()
+    for k in range(const.SHORTLIST):
+        shortlist[k] = -1
+        gaps[k] = 1.0e9
     worst_kept = float(1.0e9)
-    shortlist = wp.vector(-1, -1, -1, -1, -1, -1, dtype=wp.int32)
-    gaps = wp.vector(1.0e9, 1.0e9, 1.0e9, 1.0e9, 1.0e9, 1.0e9, dtype=wp.float32)
-    for s in range(n_sprites):
-        gap = 10.0 * wp.abs(wp.log(width / height / known.aspects[s]))
-        for i in range(const.COARSE * const.COARSE):
-            guess = _template(known, known.coarse, s, i, light, grounds[n, f, i])
-            if grey:
-                guess = wp.vec3(luma(guess), luma(guess), luma(guess))
-            gap += distance(crops[n, f, i], guess) / float(const.COARSE * const.COARSE)
-            if gap > worst_kept:
-                break
+    share = 1.0 / float(const.COARSE * const.COARSE) / tone_scale(found, n)
+    for s in range(known.aspects.shape[0]):
+        gap = 10.0 * wp.abs(wp.log(aspect / known.aspects[s]))
+        i = int(0)
+        while i < const.COARSE * const.COARSE and gap < worst_kept:
+            guess = _shown(found, n, known.coarse[table, s, i], light, coarse_grounds[n, f, i])
+            gap += distance(coarse[n, f, i], guess) * share
+            i += 1
         if gap < worst_kept:
             worst = int(0)
             for k in range(1, const.SHORTLIST):
@@ -288,55 +382,117 @@ def name_things(
             worst_kept = float(0.0)
             for k in range(const.SHORTLIST):
                 worst_kept = wp.max(worst_kept, gaps[k])
+    return shortlist
+
+
+@wp.kernel
+def name_things(
+    canvas: wp.array4d(dtype=wp.uint8),
+    known: Known,
+    rows: wp.array(dtype=wp.int64),
+    first: int,
+    found: Found,
+    crops: wp.array3d(dtype=wp.vec3),
+    grounds: wp.array3d(dtype=wp.vec3),
+    coarse: wp.array3d(dtype=wp.vec3),
+    coarse_grounds: wp.array3d(dtype=wp.vec3),
+):
+    """Recognise new things from find ``first`` on: tight box, small crop, nearest sprites, then a closer fit."""
+    n, index = wp.tid()
+    f = first + index
+    b = int(rows[n])
+    cells = found.boxes[n, f]
+    if cells[2] == 0:
+        return
+    size = canvas.shape[1]
     best = int(-1)
     best_gap = float(1.0e9)
-    for k in range(const.SHORTLIST):
-        gaps[k] = 1.0e9
-        if shortlist[k] >= 0:
-            gaps[k] = _match_gap(
-                canvas, known, found, n, b, shortlist[k], box, light, grey, 1.4 * best_gap + 8.0, False, f
-            )
-            if gaps[k] < best_gap:
-                best_gap = gaps[k]
-                best = shortlist[k]
+    box = wp.vec4(0.0, 0.0, 0.0, 0.0)
+    shortlist = _Names()
+    gaps = _Gaps()
+    # a shadow, a neighbour's too, may or may not belong to what sets a thing apart from the ground
+    for shade in range(2):
+        tight = _tight_box(canvas, known, found, n, b, f, shade, cells)
+        tried = wp.vec4(float(tight[0]), float(tight[1]), float(tight[2]), float(tight[3]))
+        if tight[2] == 0 or best_gap < 1.5 * const.EXACT or (shade == 1 and wp.length(tried - box) < 1.0):
+            continue
+        _take_crop(canvas, known, found, n, b, f, tried, 1, crops, grounds)
+        # a thing may stand in the picture's light, in none, or in that of a background that was swapped in
+        for lit in range(3):
+            light = known.light[b]
+            if lit == 1:
+                light = wp.vec3(1.0, 1.0, 1.0)
+                if _light_gap(known, found, n, b, light) < 0.1:
+                    continue
+            if lit == 2:
+                if found.plate[n] < 0:
+                    continue
+                light = known.lights[found.plate[n] / known.variants]
+                if wp.length(light - known.light[b]) < 0.2:
+                    continue
+            names = _pick(known, found, n, b, f, _aspect(tried), light, crops, grounds, coarse, coarse_grounds)
+            tried_gaps = _Gaps()
+            tried_best = float(1.0e9)
+            named = int(-1)
+            for k in range(const.SHORTLIST):
+                tried_gaps[k] = 1.0e9
+                if names[k] >= 0:
+                    limit = 1.4 * tried_best + 8.0
+                    gap = _match_gap(known, found, n, b, f, names[k], _aspect(tried), 1, limit, crops, grounds)
+                    tried_gaps[k] = gap
+                    if gap < tried_best:
+                        tried_best = gap
+                        named = names[k]
+            if tried_best < best_gap:
+                best_gap = tried_best
+                best = named
+                box = wp.vec4(tried)
+                shortlist = names
+                gaps = tried_gaps
+    if box[2] == 0.0:
+        found.boxes[n, f] = wp.vec4i(0, 0, 0, 0)
+        return
+    best_box = wp.vec4(box)
     # smears and shadows around a thing widen its box: let the sides of the box settle for the likeliest sprites
-    best_box = box
-    if best_gap > const.CLEAR and best_gap < const.HOPELESS:
-        for turn in range(3):
+    if best_gap > const.EXACT and best_gap < const.HOPELESS:
+        turns = int(1)
+        if best_gap > const.CLEAR:
+            turns = int(3)
+        for turn in range(turns):
             at = int(0)
             for k in range(1, const.SHORTLIST):
                 if gaps[k] < gaps[at]:
                     at = k
             s = shortlist[at]
             if s >= 0 and gaps[at] < const.HOPELESS:
-                mine = box
-                gap = gaps[at]
-                reach = 0.12 * wp.max(height, width)
+                mine = wp.vec4(box)
+                gap = float(1.0e9)
+                reach = 0.12 * wp.max(box[2] - box[0], box[3] - box[1])
+                _take_crop(canvas, known, found, n, b, f, mine, 2, crops, grounds)
+                gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, gap, crops, grounds)
                 for round in range(3):
-                    for side in range(4):
-                        for way in range(2):
-                            moved = mine
-                            moved[side] = moved[side] + reach * (float(way) * 2.0 - 1.0)
-                            if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
-                                other = _match_gap(canvas, known, found, n, b, s, moved, light, grey, gap, False, f)
-                                if other < gap - 0.2:
-                                    gap = other
-                                    mine = moved
+                    for move in range(_MOVES):
+                        moved = _moved(mine, move, reach)
+                        if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
+                            _take_crop(canvas, known, found, n, b, f, moved, 2, crops, grounds)
+                            other = _match_gap(known, found, n, b, f, s, _aspect(moved), 2, gap, crops, grounds)
+                            if other < gap - 0.1:
+                                gap = other
+                                mine = wp.vec4(moved)
                     reach = 0.5 * reach
+                _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)
+                gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds)
                 if gap < best_gap:
                     best_gap = gap
                     best = s
-                    best_box = mine
+                    best_box = wp.vec4(mine)
             gaps[at] = 1.0e9
-    tone = wanted(known, b, 7)
-    if tone == const.SOFT or tone == const.CRISP:
-        best_gap = best_gap - 10.0
     # where the ground hides a thing's edges, try what the task asks for at the size and place of the old object
     if f >= const.FREE and best_gap > const.DOUBTFUL:
         place = _old_place(known, b, f - const.FREE + 1, cells, size)
         for r in range(const.ROWS):
             if known.requirements[b, r, 0] == 2:
-                for s in range(n_sprites):
+                for s in range(known.aspects.shape[0]):
                     if known.sets[known.requirements[b, r, 3], s] > 0:
                         mine = wp.vec4(
                             place[0] + known.sprite_boxes[s, 0] * place[2],
@@ -344,25 +500,49 @@ def name_things(
                             place[0] + known.sprite_boxes[s, 2] * place[2],
                             place[1] + known.sprite_boxes[s, 3] * place[2],
                         )
-                        gap = _match_gap(canvas, known, found, n, b, s, mine, light, grey, best_gap, False, f)
-                        if gap < best_gap:
-                            best_gap = gap
-                            best = s
-                            best_box = mine
-    # on a background that was swapped, a thing may stand in the new light
-    if found.plate[n] >= 0 and best >= 0 and best_gap > const.CLEAR:
-        other_light = known.lights[found.plate[n] / known.variants]
-        gap = _match_gap(canvas, known, found, n, b, best, best_box, other_light, grey, best_gap, False, f)
-        if gap < best_gap:
-            best_gap = gap
-            light = other_light
+                        _take_crop(canvas, known, found, n, b, f, mine, 2, crops, grounds)
+                        gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, best_gap + 2.0, crops, grounds
+                        )
+                        if gap < best_gap + 2.0:
+                            _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)
+                            gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds
+                            )
+                            if gap < best_gap:
+                                best_gap = gap
+                                best = s
+                                best_box = wp.vec4(mine)
+    if best < 0:
+        return
     # a thing must explain most of what sets its place apart from the ground
-    bare = _bare_gap(canvas, known, found, n, b, best_box)
-    quality = ramp(best_gap, 47.0, 33.0) * ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55)
+    _take_crop(canvas, known, found, n, b, f, best_box, 1, crops, grounds)
+    table = int(0)
+    if found.blend[n] > _BLURRED:
+        table = int(1)
+    light_here = _light_on(known, found, n, b, f, best, 1, crops, grounds)
+    bare = float(0.0)
+    cross = float(0.0)
+    seen = float(1.0e-3)
+    meant = float(1.0e-3)
+    for i in range(const.CROP * const.CROP):
+        color = crops[n, f, i]
+        ground = grounds[n, f, i]
+        guess = _shown(found, n, known.crops[table, best, i], light_here, ground)
+        bare += distance(color, ground)
+        cross += wp.dot(color - ground, guess - ground)
+        seen += wp.dot(color - ground, color - ground)
+        meant += wp.dot(guess - ground, guess - ground)
+        found.residual[n, f, i] = distance(color, guess)
+    likeness = cross / wp.sqrt(seen * meant)
+    bare = bare / float(const.CROP * const.CROP) / tone_scale(found, n)
+    if found.blend[n] != 0.0:
+        best_gap = best_gap - 6.0
+    quality = ramp(best_gap, 47.0, 33.0) * wp.max(ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55), ramp(likeness, 0.7, 0.8))
+    # and stand in the light of the others
+    quality = quality * ramp(_light_gap(known, found, n, b, light_here), 0.55, 0.3)
+    found.find_gap[n, f] = best_gap
     found.find_quality[n, f] = quality
-    if best >= 0 and quality > 0.0:
+    if quality > 0.0:
         found.sprite[n, f] = best
-        _match_gap(canvas, known, found, n, b, best, best_box, light, grey, 1.0e9, True, f)
         found.boxes[n, f] = wp.vec4i(
             int(wp.round(best_box[0])),
             int(wp.round(best_box[1])),
@@ -390,7 +570,7 @@ def settle_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, si
             if high > 0 and wide > 0:
                 smaller = wp.min((a[2] - a[0]) * (a[3] - a[1]), (c[2] - c[0]) * (c[3] - c[1]))
                 if 2 * high * wide > smaller:
-                    if found.find_quality[n, g] > found.find_quality[n, f]:
+                    if found.find_gap[n, g] < found.find_gap[n, f]:
                         found.sprite[n, f] = -1
                         found.find_quality[n, f] = 0.0
                     else:

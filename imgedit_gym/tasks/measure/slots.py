@@ -3,9 +3,9 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import chroma, distance, hue_gap, hue_of, luma
+from imgedit_gym.kernels.color import chroma, clamp_color, distance, hue_gap, hue_of, luma
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ramp, toned, untoned
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_cell, ramp, untoned
 
 
 @wp.func
@@ -36,6 +36,7 @@ def _is_shadow(known: Known, b: int, cell: int) -> bool:
 def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
     """Where an object changed and something new stands, make the square around it a place to look at."""
     found.boxes[n, const.FREE + slot] = wp.vec4i(0, 0, 0, 0)
+    found.bounds[n, const.FREE + slot] = wp.vec4i(0, 0, const.GRID, const.GRID)
     found.sprite[n, const.FREE + slot] = -1
     found.find_quality[n, const.FREE + slot] = 0.0
     if known.slots[b, slot] == -1 or found.slot_source[n, slot] >= 0.6:
@@ -88,7 +89,7 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
                 telling += 1.0
                 if (flags & const.AS_SOURCE) != 0:
                     still += 1.0
-            expected = toned(found, n, known.source[b, cell])
+            expected = found.expected[n, cell]
             gap += wp.min(distance(found.cells[n, cell], expected), 80.0)
             mean_c += luma(found.cells[n, cell])
             mean_e += luma(expected)
@@ -106,21 +107,30 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     for cell in range(const.CELLS):
         if known.labels[b, cell] == label and known.purity[b, cell] > 0.6:
             lc = luma(found.cells[n, cell]) - mean_c
-            le = luma(toned(found, n, known.source[b, cell])) - mean_e
+            le = luma(found.expected[n, cell]) - mean_e
             cov += lc * le
             vc += lc * lc
             ve += le * le
             plain = untoned(found, n, found.cells[n, cell])
-            chroma_gap += wp.abs(chroma(plain) - chroma(known.source[b, cell]))
-            chroma_all += chroma(known.source[b, cell])
+            through = known.matte[b, cell]
+            if through > 0.6:
+                continue
+            # the object's own colour, without what shows through of the ground
+            ground = untoned(found, n, ground_color(found, n, plate_cell(known, found, n, b, cell)))
+            plain = clamp_color((plain - through * ground) / (1.0 - through))
+            was = clamp_color((known.source[b, cell] - through * known.plate[b, cell]) / (1.0 - through))
+            chroma_gap += wp.abs(chroma(plain) - chroma(was))
+            chroma_all += chroma(was)
             if _is_shadow(known, b, cell):
                 shaded += chroma(plain) * plain
                 n_shaded += 1.0
                 continue
             color += chroma(plain) * plain
     form = float(0.0)
+    found.slot_likeness[n, slot] = 0.0
     if cells > 0.0:
-        form = ramp(cov / wp.sqrt(wp.max(vc * ve, 1.0e-3)), 0.3, 0.55)
+        found.slot_likeness[n, slot] = cov / wp.sqrt(wp.max(vc * ve, 1.0e-3))
+        form = ramp(found.slot_likeness[n, slot], 0.3, 0.55)
         form = form * ramp(wp.sqrt(vc / wp.max(ve, 1.0)), 0.25, 0.45)
         # a saturated object keeps, part by part, how saturated it is
         if chroma_all / total > 55.0:

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Values of requirements and of things to preserve, and the three axes."""
+"""Values of requirements and of things to preserve, preservation and quality."""
 
 import warp as wp
 
@@ -40,8 +40,8 @@ def _presence(known: Known, found: Found, n: int, b: int, members: int, count: i
 
 
 @wp.func
-def _covered(known: Known, found: Found, n: int, b: int, slot: int, size: int) -> bool:
-    """Whether another object was recognised where this one stood."""
+def _covered(known: Known, found: Found, n: int, b: int, slot: int, size: int, limit: float) -> bool:
+    """Whether another object was recognised where this one stood, at least as surely as the limit says."""
     label = wp.uint8(slot + 1)
     cells = float(0.0)
     y = float(0.0)
@@ -56,7 +56,7 @@ def _covered(known: Known, found: Found, n: int, b: int, slot: int, size: int) -
     x = x * scale
     for f in range(const.FINDS):
         sprite = found.sprite[n, f]
-        if sprite >= 0 and found.find_quality[n, f] > 0.3 and sprite != known.slots[b, slot]:
+        if sprite >= 0 and found.find_quality[n, f] > 0.3 and found.find_gap[n, f] < limit and sprite != known.slots[b, slot]:
             box = found.boxes[n, f]
             if y > float(box[0]) and y < float(box[2]) and x > float(box[1]) and x < float(box[3]):
                 return True
@@ -64,15 +64,19 @@ def _covered(known: Known, found: Found, n: int, b: int, slot: int, size: int) -
 
 
 @wp.kernel
-def reach_verdicts(
-    known: Known, rows: wp.array(dtype=wp.int64), due: wp.array(dtype=wp.int32), found: Found, size: int
-):
-    """Value of each requirement and of each thing to preserve, and the three axes."""
+def reach_verdicts(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+    """Value of each requirement and of each thing to preserve, preservation and quality."""
     n = wp.tid()
     b = int(rows[n])
-    total = float(0.0)
-    earned = float(0.0)
-    all_pass = int(1)
+    # where hardly anything of the background is to be seen, nothing can be said to have uncovered it
+    visible = float(1.0e-3)
+    explained = float(0.0)
+    for cell in range(const.CELLS):
+        if is_ground(known, b, cell):
+            visible += 1.0
+            if (found.flags[n, cell] & const.AS_BACKGROUND) != 0:
+                explained += 1.0
+    uncovered = ramp(explained / visible, 0.15, 0.35)
     for r in range(const.ROWS):
         kind = known.requirements[b, r, 0]
         slot = known.requirements[b, r, 2]
@@ -81,9 +85,12 @@ def reach_verdicts(
         value = float(0.0)
         if kind == 1:
             gone = ramp(found.slot_source[n, slot], 0.4, 0.2)
-            if gone < 1.0 and found.slot_source[n, slot] < 0.7 and _covered(known, found, n, b, slot, size):
+            if gone < 1.0 and found.slot_source[n, slot] < 0.7 and _covered(known, found, n, b, slot, size, const.HOPELESS):
                 gone = float(1.0)
-            value = gone * ramp(found.slot_clean[n, slot], const.DIRTY, const.CLEAN)
+            value = gone * ramp(found.slot_clean[n, slot], const.DIRTY, const.CLEAN) * uncovered
+            if found.slot_likeness[n, slot] > 0.75 and found.slot_bare[n, slot] < 0.5 and not _covered(known, found, n, b, slot, size, const.CLEAR):
+                # still itself, in another colour
+                value = float(0.0)
             if arg >= 0:
                 for f in range(const.FINDS):
                     sprite = found.sprite[n, f]
@@ -99,7 +106,7 @@ def reach_verdicts(
         if kind == 4:
             plate = found.plate[n]
             if plate == -2:
-                value = ramp(found.ground_spread[n], 9.0, 5.5) * ramp(found.ground_detail[n][0], 4.5, 3.0)
+                value = ramp(found.ground_spread[n], 6.0, 4.0) * ramp(found.ground_detail[n][0], 4.5, 3.0)
             elif plate >= 0:
                 if ((arg >> (plate / known.variants)) & 1) == 1:
                     value = ramp(found.ground_match[n], 0.5, 0.75)
@@ -127,16 +134,7 @@ def reach_verdicts(
             if have <= count and have >= slot:
                 value = float(1.0)
         # most of the way is all of it: no edit is perfect to the last cell
-        value = wp.min(value / const.ENOUGH, 1.0)
-        # what counts is decided by the plan; what is measured is reported for all
-        found.values[n, r] = value
-        if kind > 0:
-            total += 1.0
-            if known.requirements[b, r, 1] < due[n]:
-                earned += value
-            if value < 0.5 or known.requirements[b, r, 1] >= due[n]:
-                all_pass = int(0)
-    found.execution[n] = earned / wp.max(total, 1.0)
+        found.values[n, r] = wp.min(value / const.ENOUGH, 1.0)
 
     # preservation
     votes = float(0.0)
@@ -186,12 +184,3 @@ def reach_verdicts(
     if votes == 0.0:
         found.preservation[n] = 1.0
     found.quality[n] = ramp(damaged / wp.max(seen, 1.0), 0.3, 0.0)
-    # a success also leaves nothing that was to be kept behind
-    all_kept = int(1)
-    for label in range(const.HEADLINE + 1):
-        if found.preserved[n, label] < 0.5:
-            all_kept = int(0)
-    found.success[n] = 0
-    good = found.preservation[n] >= 0.8 and found.quality[n] >= 0.5
-    if all_pass == 1 and all_kept == 1 and total > 0.0 and good:
-        found.success[n] = 1

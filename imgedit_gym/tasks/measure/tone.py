@@ -1,0 +1,465 @@
+# mypy: ignore-errors
+"""Which tone the whole picture was given: an affine change of colour, and how soft or crisp it became."""
+
+import warp as wp
+
+from imgedit_gym.kernels.color import chroma, clamp_color, distance, luma
+from imgedit_gym.tasks.measure import constants as const
+from imgedit_gym.tasks.measure.arrays import (
+    Found,
+    Known,
+    is_ground,
+    plate_cell,
+    plate_fine,
+    ramp,
+    toned,
+    toned_freely,
+    wanted,
+)
+
+_TRIED = wp.constant(27)
+_SAMPLED = wp.constant(4)
+_TURNS = wp.constant(4)
+
+
+@wp.func
+def _graded(gain: wp.vec3, pivot: float, saturation: float) -> wp.mat44:
+    """Saturation about luma, then gain by channel about a pivot, as rows of an affine map."""
+    m = wp.mat44()
+    for k in range(3):
+        for j in range(3):
+            own = float(0.0)
+            if j == k:
+                own = saturation
+            weight = float(0.114)
+            if j == 0:
+                weight = float(0.299)
+            if j == 1:
+                weight = float(0.587)
+            m[k, j] = gain[k] * (own + (1.0 - saturation) * weight)
+        m[k, 3] = pivot * (1.0 - gain[k])
+    return m
+
+
+@wp.func
+def _tried(i: int) -> wp.mat44:
+    """Looks that a picture may have been given, by number; 0 is none."""
+    one = wp.vec3(1.0, 1.0, 1.0)
+    if i == 1:
+        return _graded(1.22 * one, -64.0, 1.0)
+    if i == 2:
+        return _graded(1.35 * one, 0.0, 1.0)
+    if i == 3:
+        return _graded(0.66 * one, 255.0, 1.0)
+    if i == 4:
+        return _graded(1.15 * one, 0.0, 1.0)
+    if i == 5:
+        return _graded(0.62 * one, 0.0, 1.0)
+    if i == 6:
+        return _graded(0.78 * one, 0.0, 1.0)
+    if i == 7:
+        return _graded(wp.vec3(1.13, 1.0, 0.79), 0.0, 1.0)
+    if i == 8:
+        return _graded(wp.vec3(1.2, 1.0, 0.65), 0.0, 1.0)
+    if i == 9:
+        return _graded(wp.vec3(0.8, 0.99, 1.16), 0.0, 1.0)
+    if i == 10:
+        return _graded(wp.vec3(0.65, 1.0, 1.25), 0.0, 1.0)
+    if i == 11:
+        return _graded(one, 0.0, 1.3)
+    if i == 12:
+        return _graded(one, 0.0, 1.6)
+    if i == 13:
+        return _graded(one, 0.0, 2.0)
+    if i == 14:
+        return _graded(one, 0.0, 0.5)
+    if i == 15:
+        return _graded(one, 0.0, 0.25)
+    if i == 16:
+        return _graded(one, 0.0, 0.75)
+    if i == 17:
+        return _graded(one, 0.0, 0.0)
+    if i == 18:
+        return _graded(wp.vec3(1.08, 0.95, 0.74), 0.0, 0.25)
+    if i == 19:
+        return _graded(wp.vec3(1.35, 1.2, 0.93), 0.0, 0.1)
+    if i == 20:
+        return _graded(wp.vec3(1.22, 1.12, 0.95), 0.0, 0.4)
+    if i == 21:
+        return _graded(1.25 * one, 120.0, 1.0)
+    if i == 22:
+        return _graded(1.5 * one, 120.0, 1.0)
+    if i == 23:
+        return _graded(1.8 * one, 120.0, 1.0)
+    if i == 24:
+        return _graded(0.75 * one, 125.0, 1.0)
+    if i == 25:
+        return _graded(1.2 * one, 0.0, 0.0)
+    if i == 26:
+        return _graded(0.8 * one, 0.0, 0.0)
+    return _graded(one, 0.0, 1.0)
+
+
+@wp.func
+def _look_of(i: int) -> int:
+    """The tone that a tried look is one of; -1 for none."""
+    if i == 0:
+        return -1
+    if i <= 4:
+        return const.BRIGHTER
+    if i <= 6:
+        return const.DARKER
+    if i <= 8:
+        return const.WARMER
+    if i <= 10:
+        return const.COOLER
+    if i <= 13:
+        return const.VIVID
+    if i <= 16:
+        return const.MUTED
+    if i == 18 or i == 19 or i == 20:
+        return const.VINTAGE
+    if i == 21 or i == 22 or i == 23:
+        return const.CONTRASTY
+    if i == 17 or i >= 25:
+        return const.MONOCHROME
+    return -1
+
+
+@wp.func
+def _mapped(m: wp.mat44, color: wp.vec3) -> wp.vec3:
+    out = m * wp.vec4(color[0], color[1], color[2], 1.0)
+    return wp.vec3(out[0], out[1], out[2])
+
+
+@wp.func
+def _trust(known: Known, found: Found, n: int, b: int, cell: int, ground_weight: float) -> float:
+    """How much a cell tells of the tone."""
+    if is_ground(known, b, cell):
+        return ground_weight
+    if ground_weight == 0.0 and distance(found.cells[n, cell], found.ground_mean[n]) < 15.0:
+        # an object that is gone
+        return 0.0
+    label = int(known.labels[b, cell])
+    if label >= 1 and label <= const.SLOTS and known.purity[b, cell] > 0.7:
+        # where colours are mixed within a cell, clipping is not seen in their mean
+        fine = known.source_detail[b, cell] / 8.0
+        even = 1.0 / (1.0 + fine * fine)
+        if known.keep[b, label] > wp.uint8(0):
+            return even
+        return 0.3 * even
+    return 0.0
+
+
+@wp.func
+def _before(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
+    """What a cell showed before the tone: the source, or the other plate that the background shows."""
+    if is_ground(known, b, cell):
+        return plate_cell(known, found, n, b, cell)
+    return known.source[b, cell]
+
+
+@wp.func
+def _tone_gap(known: Known, found: Found, n: int, b: int, ground_weight: float, m: wp.mat44, step: int) -> float:
+    """Mean capped distance between the picture and what a map would make of it, over every ``step``-th cell."""
+    total = float(0.0)
+    weight = float(1.0e-3)
+    for j in range(const.CELLS / step):
+        cell = step * j + (j / (const.GRID / step)) % step
+        w = _trust(known, found, n, b, cell, ground_weight)
+        if w > 0.0:
+            seen = clamp_color(_mapped(m, _before(known, found, n, b, cell)))
+            total += w * wp.min(distance(found.cells[n, cell], seen), 40.0)
+            weight += w
+    return total / weight
+
+
+@wp.func
+def _refined(known: Known, found: Found, n: int, b: int, ground_weight: float, start: wp.mat44) -> wp.mat44:
+    """The affine map near ``start`` that explains most of the picture, fitted where nothing is clipped."""
+    m = wp.mat44(start)
+    for turn in range(_TURNS):
+        scale = 24.0 / float(1 + turn)
+        normal = wp.mat44()
+        right = wp.mat44()
+        normal_1 = wp.mat44()
+        normal_2 = wp.mat44()
+        weight = float(0.0)
+        for j in range(const.CELLS / 2):
+            cell = 2 * j + (j / (const.GRID / 2)) % 2
+            w = _trust(known, found, n, b, cell, ground_weight)
+            if w > 0.0:
+                e = _before(known, found, n, b, cell)
+                c = found.cells[n, cell]
+                seen = _mapped(m, e)
+                far = distance(c, clamp_color(seen)) / scale
+                w = w / ((1.0 + far * far) * (1.0 + far * far))
+                weight += w
+                x = wp.vec4((e[0] - 128.0) / 64.0, (e[1] - 128.0) / 64.0, (e[2] - 128.0) / 64.0, 1.0)
+                square = wp.outer(x, x)
+                base = _mapped(start, e)
+                # where the map would leave the range of colours, the picture tells nothing
+                if seen[0] < 254.0 and seen[0] > 1.0:
+                    normal += w * square
+                    for k in range(4):
+                        right[0, k] += w * x[k] * (c[0] - base[0])
+                if seen[1] < 254.0 and seen[1] > 1.0:
+                    normal_1 += w * square
+                    for k in range(4):
+                        right[1, k] += w * x[k] * (c[1] - base[1])
+                if seen[2] < 254.0 and seen[2] > 1.0:
+                    normal_2 += w * square
+                    for k in range(4):
+                        right[2, k] += w * x[k] * (c[2] - base[2])
+        # what the picture cannot tell stays as in the look it came from
+        ridge = 0.02 * weight + 0.2
+        for k in range(3):
+            held = wp.mat44(normal)
+            if k == 1:
+                held = wp.mat44(normal_1)
+            if k == 2:
+                held = wp.mat44(normal_2)
+            for i in range(3):
+                held[i, i] += ridge
+            held[3, 3] += 0.2 * ridge
+            change = wp.inverse(held) * wp.vec4(right[k, 0], right[k, 1], right[k, 2], right[k, 3])
+            shift = float(0.0)
+            for j in range(3):
+                m[k, j] = start[k, j] + change[j] / 64.0
+                shift += change[j] * 2.0
+            m[k, 3] = start[k, 3] + change[3] - shift
+    return m
+
+
+@wp.func
+def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, ground_weight: float) -> wp.mat44:
+    """The affine change of colour that explains most of the picture, from the likeliest look and the one asked for."""
+    asked = int(0)
+    other = int(0)
+    asked_gap = float(1.0e9)
+    other_gap = float(1.0e9)
+    for i in range(_TRIED):
+        gap = _tone_gap(known, found, n, b, ground_weight, _tried(i), _SAMPLED)
+        if _look_of(i) == tone:
+            if gap < asked_gap:
+                asked_gap = gap
+                asked = i
+        elif gap < other_gap:
+            other_gap = gap
+            other = i
+    m = _refined(known, found, n, b, ground_weight, _tried(other))
+    if asked_gap < other_gap + 12.0 and asked_gap < 1.0e8:
+        wish = _refined(known, found, n, b, ground_weight, _tried(asked))
+        gap = _tone_gap(known, found, n, b, ground_weight, wish, 2)
+        # where the picture cannot tell the two apart, it is what was asked for
+        if gap < _tone_gap(known, found, n, b, ground_weight, m, 2) + 0.5:
+            return wish
+    return m
+
+
+@wp.func
+def _around(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
+    """Mean of a cell and its eight neighbours before the tone."""
+    total = wp.vec3(0.0, 0.0, 0.0)
+    for i in range(9):
+        y = wp.clamp(cell / const.GRID + i / 3 - 1, 0, const.GRID - 1)
+        x = wp.clamp(cell % const.GRID + i % 3 - 1, 0, const.GRID - 1)
+        total += _before(known, found, n, b, y * const.GRID + x)
+    return total / 9.0
+
+
+@wp.func
+def _visible_ground(known: Known, found: Found, n: int, b: int) -> wp.vec3:
+    """Mean colour of the background as it shows now."""
+    total = wp.vec3(0.0, 0.0, 0.0)
+    count = float(1.0e-3)
+    for cell in range(const.CELLS):
+        if is_ground(known, b, cell):
+            total += found.cells[n, cell]
+            count += 1.0
+    return total / count
+
+
+@wp.func
+def _same_share(known: Known, found: Found, n: int, b: int, ground_weight: float, ground: bool) -> float:
+    """How much of what shows colour, of the ground or of the objects, is as it was; 1 where there is none."""
+    same = float(0.0)
+    weight = float(0.0)
+    for j in range(const.CELLS / 2):
+        cell = 2 * j + (j / (const.GRID / 2)) % 2
+        if is_ground(known, b, cell) == ground:
+            e = _before(known, found, n, b, cell)
+            w = _trust(known, found, n, b, cell, ground_weight) * (0.1 + ramp(chroma(e), 8.0, 30.0))
+            weight += w
+            if distance(found.cells[n, cell], e) < 1.5:
+                same += w
+    if weight < 1.0e-3:
+        return 1.0
+    return same / weight
+
+
+@wp.func
+def _fit_blend(known: Known, found: Found, n: int, b: int, ground_weight: float) -> wp.vec2:
+    """Share of its surroundings that each cell shows, and the share of the picture that this explains."""
+    blend = float(0.0)
+    explained = float(0.0)
+    weight = float(1.0e-3)
+    for turn in range(3):
+        top = float(0.0)
+        bottom = float(1.0)
+        explained = float(0.0)
+        weight = float(1.0e-3)
+        for cell in range(const.CELLS):
+            w = _trust(known, found, n, b, cell, ground_weight)
+            if w > 0.0:
+                p = toned(found, n, _before(known, found, n, b, cell))
+                around = toned(found, n, _around(known, found, n, b, cell)) - p
+                off = distance(found.cells[n, cell], p + blend * around)
+                weight += w
+                if off < 12.0:
+                    explained += w
+                if off < 40.0:
+                    top += w * wp.dot(found.cells[n, cell] - p, around)
+                    bottom += w * wp.dot(around, around)
+        if turn < 2:
+            blend = wp.clamp(top / bottom, -0.8, 1.0)
+    return wp.vec2(blend, explained / weight)
+
+
+@wp.kernel
+def fit_tone(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+    """The tone of each picture, and how well it is the one that was asked for."""
+    n = wp.tid()
+    b = int(rows[n])
+    tone = wanted(known, b, 7)
+    found.tone[n] = wp.identity(n=3, dtype=wp.float32)
+    found.untone[n] = wp.identity(n=3, dtype=wp.float32)
+    found.offset[n] = wp.vec3(0.0, 0.0, 0.0)
+    found.blend[n] = 0.0
+    found.sharpness[n] = 1.0
+    found.tone_value[n] = 0.0
+    if tone < 0:
+        return
+    # the ground tells no more than twice what the objects tell, and nothing where it has a colour of its own
+    ground_weight = float(0.0)
+    if wanted(known, b, 5) < 0 and found.plate[n] != -2:
+        ground = float(1.0e-3)
+        things = float(0.0)
+        for cell in range(const.CELLS):
+            if is_ground(known, b, cell):
+                ground += 1.0
+            else:
+                things += _trust(known, found, n, b, cell, 1.0)
+        ground_weight = wp.clamp(2.0 * things / ground, 0.05, 1.0)
+
+    found.ground_mean[n] = _visible_ground(known, found, n, b)
+    detailed = tone == const.SOFT or tone == const.CRISP
+    as_before = _same_share(known, found, n, b, ground_weight, True) >= 0.5
+    as_before = as_before and _same_share(known, found, n, b, ground_weight, False) >= 0.5
+    if as_before and not detailed:
+        return
+    if detailed:
+        fit = _fit_blend(known, found, n, b, ground_weight)
+        found.blend[n] = fit[0]
+        as_before = as_before or fit[1] > 0.65
+    if not as_before:
+        m = _fit_color(known, found, n, b, tone, ground_weight)
+        linear = wp.mat33(m[0, 0], m[0, 1], m[0, 2], m[1, 0], m[1, 1], m[1, 2], m[2, 0], m[2, 1], m[2, 2])
+        found.tone[n] = linear
+        found.offset[n] = wp.vec3(m[0, 3], m[1, 3], m[2, 3])
+        if wp.abs(wp.determinant(linear)) > 0.02:
+            found.untone[n] = wp.inverse(linear)
+        if detailed:
+            fit = _fit_blend(known, found, n, b, ground_weight)
+            found.blend[n] = fit[0]
+
+    # what the change is like, over the colours that the picture has
+    weight = float(1.0e-3)
+    explained = float(0.0)
+    level_e = float(0.0)
+    level_p = float(0.0)
+    spread_e = float(0.0)
+    spread_p = float(0.0)
+    hue_top = float(0.0)
+    hue_bottom = float(0.0)
+    detail_c = float(0.0)
+    detail_e = float(0.0)
+    for cell in range(const.CELLS):
+        w = _trust(known, found, n, b, cell, ground_weight)
+        if w > 0.0:
+            e = _before(known, found, n, b, cell)
+            c = found.cells[n, cell]
+            p = toned(found, n, e)
+            if detailed:
+                p = clamp_color(p + found.blend[n] * (toned(found, n, _around(known, found, n, b, cell)) - p))
+            weight += w
+            near = distance(c, p)
+            if near < 15.0:
+                explained += w
+            level_e += w * luma(e)
+            level_p += w * luma(p)
+            spread_e += w * luma(e) * luma(e)
+            spread_p += w * luma(p) * luma(p)
+            grey = wp.vec3(luma(e), luma(e), luma(e))
+            hue_top += w * wp.dot(found.tone[n] * (e - grey), e - grey)
+            hue_bottom += w * wp.dot(e - grey, e - grey)
+            if detailed and near < 40.0:
+                fine = known.source_detail[b, cell]
+                if is_ground(known, b, cell):
+                    fine = plate_fine(known, found, n, b, cell)
+                low = wp.min(p[0], wp.min(p[1], p[2]))
+                high = wp.max(p[0], wp.max(p[1], p[2]))
+                if fine > 2.5 and low > 15.0 and high < 240.0:
+                    detail_c += w * found.detail[n, cell]
+                    detail_e += w * fine
+    one = wp.vec3(1.0, 1.0, 1.0)
+    gain = luma(found.tone[n] * one)
+    level_e = level_e / weight
+    level_p = level_p / weight
+    spread_e = wp.sqrt(wp.max(spread_e / weight - level_e * level_e, 0.0))
+    spread_p = wp.sqrt(wp.max(spread_p / weight - level_p * level_p, 0.0))
+    if explained < 0.35 * weight or gain < 0.25 or gain > 3.5 or spread_p < 0.25 * spread_e - 1.0:
+        # a picture that is no longer itself, or blank, has no tone
+        found.tone[n] = wp.identity(n=3, dtype=wp.float32)
+        found.untone[n] = wp.identity(n=3, dtype=wp.float32)
+        found.offset[n] = wp.vec3(0.0, 0.0, 0.0)
+        found.blend[n] = 0.0
+        return
+    colorful = wp.sqrt(hue_bottom / weight)
+    saturation = hue_top / wp.max(hue_bottom, 1.0) / wp.max(gain, 0.05)
+    neutral = toned_freely(found, n, 128.0 * one)
+    cast = neutral[0] - neutral[2]
+    if detailed:
+        found.sharpness[n] = wp.clamp(detail_c / wp.max(gain * detail_e, 1.0), 0.1, 4.0)
+        if detail_e < 1.0:
+            found.sharpness[n] = wp.clamp(1.0 - found.blend[n], 0.1, 4.0)
+    value = float(0.0)
+    if tone == const.BRIGHTER:
+        ratio = level_p / wp.max(level_e, 1.0)
+        headroom = (255.0 - level_p) / wp.max(255.0 - level_e, 1.0)
+        value = wp.max(ramp(ratio, 1.04, 1.12), ramp(headroom, 0.82, 0.72)) * ramp(level_p - level_e, 1.5, 5.0)
+    if tone == const.DARKER:
+        value = ramp(level_p / wp.max(level_e, 1.0), 0.9, 0.8)
+    if tone == const.WARMER:
+        value = ramp(neutral[0] / wp.max(neutral[2], 1.0), 1.1, 1.22)
+    if tone == const.COOLER:
+        value = ramp(neutral[2] / wp.max(neutral[0], 1.0), 1.1, 1.22)
+    if tone == const.VIVID:
+        value = ramp(saturation, 1.1, 1.25)
+    if tone == const.MUTED:
+        value = ramp(saturation, 0.85, 0.72) * ramp(saturation, 0.05, 0.2) * ramp(wp.abs(cast), 24.0, 14.0)
+    if tone == const.MONOCHROME:
+        value = ramp(saturation * gain * colorful, 7.0, 3.5) * ramp(wp.abs(cast), 18.0, 9.0)
+    if tone == const.VINTAGE:
+        value = ramp(cast, 9.0, 18.0) * ramp(saturation, 0.8, 0.6)
+    if tone == const.CONTRASTY:
+        value = ramp(gain, 1.1, 1.22) * ramp(luma(found.offset[n]), -4.0, -12.0)
+    if tone == const.SOFT:
+        value = wp.max(ramp(found.sharpness[n], 0.94, 0.84), ramp(found.blend[n], 0.06, 0.1))
+        value = value * ramp(found.blend[n], 0.015, 0.035)
+    if tone == const.CRISP:
+        value = ramp(found.sharpness[n], 1.1, 1.2)
+    if weight < 1.5:
+        # nothing old is left that could tell
+        value = float(0.0)
+    found.tone_value[n] = value * ramp(explained / weight, 0.35, 0.55)

@@ -1,0 +1,234 @@
+"""The judge is asked for what changed, and for nothing else."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgedit_gym.core.region import N_REGIONS
+from imgedit_gym.core.registry import PIXEL_TOOLS
+from imgedit_gym.core.verdict import minimum
+from imgedit_gym.engine import REWARD_MODES
+from imgedit_gym.judges.checklist import ChecklistJudge
+
+NUMBERS = ("execution", "preservation", "quality", "score", "requirements", "success", "preserved")
+
+
+class Witness(ChecklistJudge):
+    """The exact judge; it writes down whom it was asked for."""
+
+    def __init__(self, deterministic=True, tells_preserved=True):
+        super().__init__()
+        self.deterministic = deterministic
+        self.tells_preserved = tells_preserved
+        self.asked = []
+        self.failing = set()
+
+    def judge(self, batch, checklist, canvas, due, rows=None):
+        rows = torch.arange(len(canvas)) if rows is None else rows
+        self.asked.append(rows.tolist())
+        verdict = super().judge(batch, checklist, canvas, due, rows)
+        for at, row in enumerate(rows.tolist()):
+            if row in self.failing:
+                verdict.valid[at] = False
+                verdict.requirements[at] = float("nan")
+                verdict.reasons[at] = f"no answer for {row}"
+        if not self.tells_preserved:
+            verdict.preserved = None
+        return verdict
+
+
+@pytest.fixture
+def watched(started):
+    """Makes a started engine and its judge, what it was asked for so far forgotten."""
+
+    def make(n, witness=None, **arguments):
+        judge = witness or Witness()
+        engine = started(n, judge=judge, **arguments)
+        judge.asked.clear()
+        return engine, judge
+
+    return make
+
+
+def blur(n):
+    return torch.tensor([[PIXEL_TOOLS.index("blur"), 0]] * n)
+
+
+SKIP = torch.zeros(4, 2, dtype=torch.int64)
+
+
+def test_a_picture_that_did_not_change_is_not_judged(watched):
+    engine, judge = watched(4)
+    engine.step(SKIP)
+    assert judge.asked == []
+    actions = SKIP.clone()
+    actions[1], actions[3] = blur(1)[0], blur(1)[0]
+    result = engine.step(actions)
+    assert (result.changed > 0).tolist() == [False, True, False, True]
+    assert judge.asked == [[1, 3]]
+    assert engine.judged.tolist() == [0, 1, 0, 1]
+    engine.set_state(2, engine.get_state(1))
+    engine.step(SKIP)
+    assert judge.asked == [[1, 3]]
+
+
+def test_a_partial_reset_judges_these_alone(watched):
+    engine, judge = watched(4)
+    engine.step(blur(4))
+    engine.reset([2, 0], [None, None])
+    assert judge.asked == [[0, 1, 2, 3], [0, 2]]
+    assert engine.judged.tolist() == [0, 1, 0, 1]
+
+
+def test_a_step_and_the_resets_beside_it_are_one_call(watched):
+    engine, judge = watched(4)
+    engine.step(blur(4), torch.tensor([0, 1]), torch.tensor([3]))
+    assert judge.asked == [[0, 1, 3]]
+
+
+def test_a_plan_is_weighed_without_the_judge(watched):
+    engine, judge = watched(3)
+    before = engine.verdict.requirements.clone()
+    engine.set_plans([0, 2], ["add the pumpkin"] * 2)
+    assert judge.asked == []
+    assert torch.equal(engine.verdict.requirements, before)
+
+
+def test_evaluate_asks_for_all(watched):
+    engine, judge = watched(3)
+    engine.canvas[1] = 7
+    assert torch.equal(engine.evaluate().requirements, engine.verdict.requirements)
+    assert judge.asked == [[0, 1, 2]]
+    assert engine.verdict.quality[1] < 0.5
+
+
+@settings(max_examples=12)
+@given(
+    st.integers(0, 10_000), st.integers(0, 10_000), st.sampled_from(REWARD_MODES), st.sampled_from(["oracle", "agent"])
+)
+def test_judging_what_changed_equals_judging_all(started, first, seed, mode, planner):
+    n = 6
+    engine = started(n, first=first, reward_mode=mode, planner=planner)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(4):
+        tools = torch.multinomial(engine.tool_mask().float(), 1, generator=generator)
+        regions = torch.randint(0, N_REGIONS, (n, 1), generator=generator)
+        verdict = engine.step(torch.cat([tools, regions], 1)).verdict
+        afresh = engine.judge.judge(engine.batch, engine.checklist, engine.canvas, engine._due())
+        for name in NUMBERS:
+            assert torch.equal(getattr(verdict, name), getattr(afresh, name)), name
+
+
+def test_later_requirements_come_to_count_in_the_same_picture(started):
+    engine = started(60)
+    seen = engine.verdict.requirements.clone()
+    rises = torch.zeros(60)
+    for _ in range(4):
+        before = engine.verdict.execution.clone()
+        verdict = engine.step(torch.zeros(60, 2, dtype=torch.int64)).verdict
+        rises += verdict.execution - before
+        assert torch.equal(verdict.requirements, seen)
+    # some plans contain what the untouched picture already satisfies in part
+    assert (rises >= 0).all() and torch.allclose(rises, engine.verdict.execution)
+
+
+# ------------------------------------------------------------------ failures
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_failed_judgement_stays_until_the_picture_changes(watched, deterministic):
+    engine, judge = watched(4, Witness(deterministic))
+    held = {name: getattr(engine.verdict, name)[1].clone() for name in ("execution", "score", "requirements")}
+    judge.failing = {1}
+    result = engine.step(blur(4))
+    assert result.verdict.valid.tolist() == [True, False, True, True]
+    assert result.verdict.reasons == {1: "no answer for 1"}
+    assert result.reward[1] == 0 and not result.verdict.success[1]
+    for name, value in held.items():
+        assert torch.equal(getattr(result.verdict, name)[1], value), name
+    judge.failing = set()
+    judge.asked.clear()
+    result = engine.step(SKIP)
+    if deterministic:
+        assert judge.asked == [] and result.verdict.valid.tolist() == [True, False, True, True]
+        assert result.verdict.reasons == {1: "no answer for 1"}
+        result = engine.step(blur(4))
+    else:
+        assert judge.asked == [[1]]
+    assert result.verdict.valid.all() and result.verdict.reasons == {}
+    assert torch.isfinite(result.verdict.requirements).all()
+
+
+def test_others_failures_are_left_alone_by_a_reset(watched):
+    engine, judge = watched(3, Witness(deterministic=False))
+    judge.failing = {0, 2}
+    engine.step(blur(3))
+    judge.failing, judge.asked = set(), []
+    engine.reset([2], [None])
+    assert judge.asked == [[2]]
+    assert engine.verdict.valid.tolist() == [False, True, True]
+    assert engine.verdict.reasons == {0: "no answer for 0"}
+
+
+def test_after_a_failure_the_rewards_still_sum_up(watched, started):
+    engine, judge = watched(4)
+    plain = started(4)
+    total = torch.zeros(4)
+    start = engine.score.clone()
+    for failing in ({0, 2}, {0}, set()):
+        judge.failing = failing
+        total += engine.step(blur(4)).reward
+        plain.step(blur(4))
+    assert torch.equal(engine.verdict.score, plain.verdict.score)
+    assert torch.allclose(total, engine.score - start, atol=1e-6)
+
+
+def test_failed_numbers_survive_a_branch(watched, started):
+    engine, judge = watched(2)
+    judge.failing = {1}
+    engine.step(blur(2))
+    other = started(3)
+    other.set_state(2, engine.get_state(1))
+    assert other.verdict.valid.tolist() == [True, True, False]
+    assert other.verdict.reasons == {2: "no answer for 1"}
+    assert other.verdict.score[2] == engine.verdict.score[1]
+    other.set_state(2, engine.get_state(0))
+    assert other.verdict.valid.all() and other.verdict.reasons == {}
+
+
+# ------------------------------------------------------------------ other judges
+
+
+def test_what_is_preserved_is_measured_where_the_judge_does_not_say(watched, started):
+    engine, plain = watched(4, Witness(tells_preserved=False))[0], started(4)
+    for actions in (blur(4), SKIP):
+        assert torch.equal(engine.step(actions).verdict.preserved, plain.step(actions).verdict.preserved)
+
+
+def test_the_judges_own_combination_is_used(watched):
+    judge = Witness()
+    judge.combine = minimum
+    engine, _ = watched(4, judge)
+    for actions in (blur(4), SKIP):
+        verdict = engine.step(actions).verdict
+        assert torch.equal(verdict.score, minimum(verdict.execution, verdict.preservation, verdict.quality))
+
+
+def test_additive_rewards_judge_a_source_once(watched):
+    engine, judge = watched(4, reward_mode="additive")
+    engine.step(SKIP)
+    assert judge.asked == []
+    engine.step(blur(4))
+    # the step alone from the source, and the picture itself
+    assert judge.asked == [[0, 1, 2, 3]] * 2
+
+
+def test_verdicts_are_copies(started):
+    engine = started(2)
+    verdict = engine.step(blur(2)).verdict
+    before = verdict.score.clone()
+    engine.step(torch.tensor([[PIXEL_TOOLS.index("swap_background"), 0]] * 2))
+    assert torch.equal(verdict.score, before)
+    verdict.score[:] = 9.0
+    assert engine.verdict.score.max() <= 1.0
