@@ -70,6 +70,7 @@ def grade(
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
+    images = images.contiguous()
     out = images.clone()
     lanes = lanes_of(images.device, images.shape[1])
     inputs = [images, boxes, gain.contiguous(), offset.contiguous(), saturation.contiguous(), lanes, out]
@@ -139,6 +140,7 @@ def turn_hue(
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
+    images = images.contiguous()
     out = images.clone()
     launch(_turn_hue, len(images), [images, masks, boxes, ground, hue.contiguous(), out], images.device)
     return out
@@ -184,6 +186,7 @@ def tint(images: torch.Tensor, boxes: torch.Tensor, ink: torch.Tensor) -> torch.
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
+    images = images.contiguous()
     out = images.clone()
     lanes = lanes_of(images.device, images.shape[1])
     launch(_tint, (len(images), lanes), [images, boxes, ink.contiguous(), lanes, out], images.device)
@@ -229,6 +232,7 @@ def shift(images: torch.Tensor, boxes: torch.Tensor, amount: torch.Tensor) -> to
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
+    images = images.contiguous()
     out = images.clone()
     lanes = lanes_of(images.device, images.shape[1])
     launch(_shift, (len(images), lanes), [images, boxes, amount.contiguous(), lanes, out], images.device)
@@ -279,6 +283,7 @@ def paint(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, colors
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
+    images = images.contiguous()
     out = images.clone()
     lanes = lanes_of(images.device, images.shape[1])
     inputs = [masks.contiguous(), boxes, colors.round().clamp(0, 255), lanes, out]
@@ -370,6 +375,7 @@ def change_detail(images: torch.Tensor, boxes: torch.Tensor, amount: float) -> t
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
+    images = images.contiguous()
     out = images.clone()
     size = images.shape[1]
     lanes = lanes_of(images.device, size)

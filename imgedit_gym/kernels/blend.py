@@ -60,7 +60,7 @@ def blend_into(
     """Write edits into canvases, inside their masks alone.
 
     Args:
-        canvas: ``uint8 [B, S, S, 3]``, changed in place.
+        canvas: ``uint8 [B, S, S, 3]``, contiguous, changed in place.
         rows: ``int64 [n]``, the canvas of each edit; each canvas once.
         edited: ``uint8 [n, S, S, 3]``.
         masks: ``bool [n, S, S]``.

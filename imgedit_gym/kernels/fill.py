@@ -174,6 +174,7 @@ def fill_from_borders(
     Returns:
         ``uint8 [n, S, S, 3]``, fresh; pixels without any border stay as they were.
     """
+    images = images.contiguous()
     out = images.clone()
     lanes = lanes_of(images.device, -(-images.shape[1] // BLOCK))
     inputs = [images, masks.contiguous(), boxes, along != "columns", along != "rows", lanes, out]
@@ -430,7 +431,7 @@ def fill_from_elsewhere(images: torch.Tensor, masks: torch.Tensor, boxes: torch.
     """
     n, size = images.shape[:2]
     device = images.device
-    masks = masks.contiguous()
+    images, masks = images.contiguous(), masks.contiguous()
     rings = torch.empty(n, RING, 2, dtype=torch.int32, device=device)
     traits, extents = torch.empty(n, 4, device=device), torch.empty(n, 5, dtype=torch.int32, device=device)
     known = [images, masks, boxes, rings, traits, extents]

@@ -126,7 +126,7 @@ def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, 
     """Mean colour of each cell, and the mean absolute step of luma to the right and lower neighbour.
 
     Args:
-        images: ``uint8 [B, S, S, 3]``, S at most :data:`LARGEST`.
+        images: ``uint8 [B, S, S, 3]``, contiguous, S at most :data:`LARGEST`.
         rows: Which pictures, ``int64 [n]``; results go to the same rows.
         means: ``float32 [B, GRID**2, 3]``, written.
         detail: ``float32 [B, GRID**2]``, written.
@@ -243,8 +243,8 @@ def reduce_labels(
     """The commonest label of each cell, its share, the share of label 0, and the mean of the matte.
 
     Args:
-        segments: ``uint8 [B, S, S]``, labels below 16.
-        mattes: ``uint8 [B, S, S]``.
+        segments: ``uint8 [B, S, S]``, contiguous, labels below 16.
+        mattes: ``uint8 [B, S, S]``, contiguous.
         rows: Which pictures, ``int64 [n]``; results go to the same rows.
         boxes: A box of each picture in pixels, ``int32 [B, 4]``; cells of label 0 that touch it get ``box_label``.
         box_label: That label; it fills its cells.

@@ -125,7 +125,7 @@ def ring_median(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor) 
 
 def _medians(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, around: bool) -> torch.Tensor:
     medians = torch.empty(len(images), 3, device=images.device)
-    launch(_find_medians, len(images), [images, masks.contiguous(), boxes, around, medians], images.device)
+    launch(_find_medians, len(images), [images.contiguous(), masks.contiguous(), boxes, around, medians], images.device)
     return medians
 
 
@@ -175,7 +175,7 @@ def region_mean(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, 
     """
     sums = torch.zeros(len(images), 3, dtype=torch.int32, device=images.device)
     lanes = lanes_of(images.device, images.shape[1])
-    inputs = [images, masks.contiguous(), boxes, lanes, sums]
+    inputs = [images.contiguous(), masks.contiguous(), boxes, lanes, sums]
     launch(_sum_regions, (len(images), lanes), inputs, images.device)
     return sums / areas.clamp_min(1)[:, None]
 
@@ -238,5 +238,5 @@ def brightest_beside_outlines(images: torch.Tensor) -> tuple[torch.Tensor, torch
         pixels, ``float32 [n]``.
     """
     found = torch.empty(len(images), 4, device=images.device)
-    launch(_find_brightest, len(images), [images, found], images.device)
+    launch(_find_brightest, len(images), [images.contiguous(), found], images.device)
     return found[:, :3], found[:, 3]

@@ -114,6 +114,6 @@ def letter_masks(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor,
     """
     letters = torch.zeros(masks.shape, dtype=torch.bool, device=images.device)
     lanes = lanes_of(images.device, images.shape[1])
-    inputs = [images, masks.contiguous(), boxes, ground.contiguous(), lanes, letters]
+    inputs = [images.contiguous(), masks.contiguous(), boxes, ground.contiguous(), lanes, letters]
     launch(_mark_letters, (len(images), lanes), inputs, images.device)
     return letters

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -15,21 +16,24 @@ from imgedit_gym.core.names import PATTERNS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
 from imgedit_gym.kernels.runtime import launch, struct_of
-from imgedit_gym.tasks.measure.arrays import Found, Known
+from imgedit_gym.tasks.measure.arrays import Found, Known, find_places
 from imgedit_gym.tasks.measure.busyness import rate_busyness, recall_plates
 from imgedit_gym.tasks.measure.constants import COARSE_EDGE, CROP_EDGE, FREE_FINDS, MAX_FINDS
 from imgedit_gym.tasks.measure.explain import explain_cells
 from imgedit_gym.tasks.measure.find import find_things
 from imgedit_gym.tasks.measure.ground import fit_ground
-from imgedit_gym.tasks.measure.plates import fit_plate
-from imgedit_gym.tasks.measure.tone import fit_tone
 from imgedit_gym.tasks.measure.headlines import read_headlines
 from imgedit_gym.tasks.measure.places import check_places
+from imgedit_gym.tasks.measure.plates import fit_plate
 from imgedit_gym.tasks.measure.recognise import name_things, settle_things
 from imgedit_gym.tasks.measure.slots import survey_slots
+from imgedit_gym.tasks.measure.tone import fit_tone
 from imgedit_gym.tasks.measure.verdicts import reach_verdicts
 
 CELLS = GRID * GRID
+
+PART = 512
+"""Pictures measured together: what the kernels leave for each other takes about 140 kB a picture."""
 
 
 @dataclass
@@ -49,6 +53,11 @@ class PixelMeasurement:
     preservation: torch.Tensor
     quality: torch.Tensor
     finds: torch.Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[PixelMeasurement]) -> PixelMeasurement:
+        """Measurements of several parts of a batch as one."""
+        return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
 
 class PixelChecklist:
@@ -74,6 +83,7 @@ class PixelChecklist:
         self._plate, self._plate_detail = cells(3), cells()
         self._labels = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
         self._purity, self._background, self._matte, self._busyness = cells(), cells(), cells(), cells()
+        self._places = torch.zeros(n, MAX_OBJECTS, 4, dtype=torch.int32, device=device)
         crops, coarse, aspects = sprite_templates(stock)
         self._stock = stock_cells, stock_detail, stock_busyness = stock_plate_cells(stock)
         self._known: Any = struct_of(
@@ -90,6 +100,7 @@ class PixelChecklist:
                 "headline": batch.headline,
                 "headline_panel": batch.headline_panel,
                 "headline_box": batch.headline_box,
+                "places": self._places,
                 "source": self._source,
                 "source_detail": self._source_detail,
                 "plate": self._plate,
@@ -115,7 +126,9 @@ class PixelChecklist:
             },
             variants=VARIANTS,
         )
-        self._found: dict[int, tuple[dict[str, torch.Tensor], Any, list[torch.Tensor]]] = {}
+        self._capacity = 0
+        self._found: tuple[dict[str, torch.Tensor], Any, list[Any]] = ({}, None, [])
+        self._order = torch.arange(PART, device=device)
         self._all_rows = torch.arange(n, device=device)
 
     def refresh(self, rows: torch.Tensor, plates: torch.Tensor | None = None) -> None:
@@ -139,6 +152,7 @@ class PixelChecklist:
             self._background,
             self._matte,
         )
+        launch(find_places, len(rows), [rows, self._labels, self._places], batch.device)
         if plates is not None:
             for known, found in zip(self._stock, (self._plate, self._plate_detail, self._busyness), strict=True):
                 recall_plates(rows, plates, known, found)
@@ -151,17 +165,23 @@ class PixelChecklist:
 
     def measure(self, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> PixelMeasurement:
         """Measure pictures; see :class:`imgedit_gym.core.tasks.Checklist`."""
-        n, device = len(canvas), canvas.device
         rows = self._all_rows if rows is None else rows
+        parts = [
+            self._measure_part(canvas[start : start + PART], rows[start : start + PART])
+            for start in range(0, len(canvas), PART)
+        ]
+        return parts[0] if len(parts) == 1 else PixelMeasurement.joined(parts)
+
+    def _measure_part(self, canvas: torch.Tensor, rows: torch.Tensor) -> PixelMeasurement:
+        n, device = len(canvas), canvas.device
         tensors, found, crops = self._room(n)
         known, size = self._known, canvas.shape[1]
-        order = torch.arange(n, device=device)
-        reduce_cells(canvas, order, tensors["cells"], tensors["detail"])
+        reduce_cells(canvas, self._order[:n], tensors["cells"], tensors["detail"])
         for fit in (fit_plate, fit_tone, fit_ground):
             launch(fit, n, [known, rows, found], device)
-        launch(explain_cells, (n, CELLS), [known, rows, found], device)
+        launch(explain_cells, (n, GRID), [known, rows, found], device)
         launch(survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
-        naming = [canvas, known, rows, FREE_FINDS, found, *(_v3(room) for room in crops)]
+        naming = [canvas, known, rows, FREE_FINDS, found, *crops]
         launch(name_things, (n, MAX_OBJECTS), naming, device)
         launch(find_things, n, [known, rows, found, size], device)
         naming[3] = 0
@@ -171,18 +191,17 @@ class PixelChecklist:
         launch(read_headlines, n, [canvas, known, rows, found], device)
         launch(reach_verdicts, n, [known, rows, found, size], device)
         return PixelMeasurement(
-            requirements=tensors["values"].clone(),
-            preserved=tensors["preserved"].clone(),
-            preservation=tensors["preservation"].clone(),
-            quality=tensors["quality"].clone(),
-            finds=tensors["sprite"].clamp_min(-1),
+            requirements=tensors["values"][:n].clone(),
+            preserved=tensors["preserved"][:n].clone(),
+            preservation=tensors["preservation"][:n].clone(),
+            quality=tensors["quality"][:n].clone(),
+            finds=tensors["sprite"][:n].clamp_min(-1),
         )
 
-    def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, list[torch.Tensor]]:
-        """Buffers for n canvases, kept for the next call of the same size."""
-        if n not in self._found:
-            if len(self._found) > 4:
-                self._found.clear()
+    def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, list[Any]]:
+        """Buffers for at least n canvases, kept for the next call."""
+        if n > self._capacity:
+            self._capacity = n
             device = self.batch.device
 
             def real(*shape: int) -> torch.Tensor:
@@ -201,6 +220,7 @@ class PixelChecklist:
                 "find_of": whole(CELLS),
                 "stack": whole(CELLS),
                 "plate": whole(),
+                "plain": whole(),
                 "tone": real(3, 3),
                 "untone": real(3, 3),
                 "offset": real(3),
@@ -235,9 +255,9 @@ class PixelChecklist:
                 "quality": real(),
             }
             found = struct_of(Found, tensors)
-            crops = [real(finds, count, 3) for count in (pixels, pixels, samples, samples)]
-            self._found[n] = (tensors, found, crops)
-        return self._found[n]
+            crops = [_v3(real(finds, count, 3)) for count in (pixels, pixels, samples, samples)]
+            self._found = (tensors, found, crops)
+        return self._found
 
 
 def _v3(tensor: torch.Tensor) -> Any:

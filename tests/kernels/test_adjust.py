@@ -150,3 +150,11 @@ def test_paint_rounds_and_clamps():
     assert painted[0, 0, 0].tolist() == [0, 100, 255]
     assert painted[0, 1, 1].tolist() == [0, 100, 255]
     assert painted[0, 0, 1].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_layout_in_memory_does_not_matter(name):
+    image, boxes = noise(2), torch.tensor([[3, 5, 40, 17], [0, 60, 64, 64]], dtype=torch.int32)
+    planes = image.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+    assert not planes.is_contiguous()
+    assert torch.equal(EDITS[name](planes, boxes), EDITS[name](image, boxes))

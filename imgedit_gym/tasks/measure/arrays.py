@@ -22,6 +22,7 @@ class Known:
     headline: wp.array(dtype=wp.int32)
     headline_panel: wp.array(dtype=wp.int32)
     headline_box: wp.array2d(dtype=wp.int32)
+    places: wp.array2d(dtype=wp.vec4i)
     source: wp.array2d(dtype=wp.vec3)
     source_detail: wp.array2d(dtype=wp.float32)
     plate: wp.array2d(dtype=wp.vec3)
@@ -58,6 +59,7 @@ class Found:
     find_of: wp.array2d(dtype=wp.int32)
     stack: wp.array2d(dtype=wp.int32)
     plate: wp.array(dtype=wp.int32)
+    plain: wp.array(dtype=wp.int32)
     tone: wp.array(dtype=wp.mat33)
     untone: wp.array(dtype=wp.mat33)
     offset: wp.array(dtype=wp.vec3)
@@ -178,6 +180,19 @@ def plate_fine(known: Known, found: Found, n: int, b: int, cell: int) -> float:
 
 
 @wp.func
+def cells_of(box: wp.vec4i) -> int:
+    """How many cells a box holds."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+@wp.func
+def cell_at(box: wp.vec4i, i: int) -> int:
+    """The i-th cell of a box, line by line."""
+    width = box[3] - box[1]
+    return (box[0] + i / width) * const.GRID + box[1] + i % width
+
+
+@wp.func
 def is_shade(color: wp.vec3, ground: wp.vec3) -> bool:
     """Whether a colour may be no more than the ground in shade."""
     share = luma(color) / wp.max(luma(ground), 1.0)
@@ -188,3 +203,25 @@ def is_shade(color: wp.vec3, ground: wp.vec3) -> bool:
 def is_ground(known: Known, b: int, cell: int) -> bool:
     """Whether a cell of the source showed nothing but background."""
     return known.labels[b, cell] == wp.uint8(0) and known.background[b, cell] > 0.97
+
+
+@wp.kernel
+def find_places(
+    first: int, rows: wp.array(dtype=wp.int64), labels: wp.array2d(dtype=wp.uint8), places: wp.array2d(dtype=wp.vec4i)
+):
+    """Bounds in cells of each object of the source: top, left, bottom, right; zeros for none."""
+    b = int(rows[first + wp.tid()])
+    for slot in range(const.SLOTS):
+        places[b, slot] = wp.vec4i(const.GRID, const.GRID, 0, 0)
+    for cell in range(const.CELLS):
+        slot = int(labels[b, cell]) - 1
+        if slot >= 0 and slot < const.SLOTS:
+            y = cell / const.GRID
+            x = cell % const.GRID
+            box = places[b, slot]
+            places[b, slot] = wp.vec4i(
+                wp.min(box[0], y), wp.min(box[1], x), wp.max(box[2], y + 1), wp.max(box[3], x + 1)
+            )
+    for slot in range(const.SLOTS):
+        if places[b, slot][2] == 0:
+            places[b, slot] = wp.vec4i(0, 0, 0, 0)

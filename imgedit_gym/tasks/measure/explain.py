@@ -16,6 +16,9 @@ from imgedit_gym.tasks.measure.arrays import (
     toned_freely,
 )
 
+_SAME = wp.constant(0.75)
+"""Distance up to which a cell is as it was."""
+
 
 @wp.func
 def _source_here(known: Known, found: Found, n: int, b: int, cell: int, share: float) -> wp.vec3:
@@ -33,19 +36,36 @@ def _ground_here(known: Known, found: Found, n: int, b: int, cell: int) -> wp.ve
     return ground_color(found, n, plate_cell(known, found, n, b, cell))
 
 
-@wp.kernel
-def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
-    """Flag each cell as background, as source, and as one where the two can be told apart."""
-    n, cell = wp.tid()
-    b = int(rows[n])
+@wp.func
+def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool):
+    """Flag one cell; ``plain`` where the picture has its own background, colour and tone."""
     c = found.cells[n, cell]
     found.find_of[n, cell] = -1
-    ground = _ground_here(known, found, n, b, cell)
-    source = _source_here(known, found, n, b, cell, known.matte[b, cell])
+    if plain and distance(c, known.source[b, cell]) < _SAME:
+        # as it was: nothing needs to be guessed
+        source = known.source[b, cell]
+        ground = known.plate[b, cell]
+        fine = known.plate_detail[b, cell]
+        guess = float(0.0)
+        if known.labels[b, cell] > wp.uint8(0):
+            guess = known.busyness[b, cell]
+        flags = int(const.AS_SOURCE)
+        if (
+            distance(c, ground) < 13.0 + guess
+            and wp.abs(found.detail[n, cell] - fine) < 3.0 + 0.35 * fine + 0.5 * guess
+        ):
+            flags = flags | const.AS_BACKGROUND
+        if distance(source, ground) > 20.0 + guess:
+            flags = flags | const.TELLING
+        found.expected[n, cell] = source
+        found.flags[n, cell] = flags
+        return
+    bare = _ground_here(known, found, n, b, cell)
+    meant = _source_here(known, found, n, b, cell, known.matte[b, cell])
     # a background may have been changed through shadows and soft edges, or around them
     cut_out = _source_here(known, found, n, b, cell, known.background[b, cell])
-    if distance(c, cut_out) < distance(c, source):
-        source = cut_out
+    if distance(c, cut_out) < distance(c, meant):
+        meant = cut_out
     blend = found.blend[n]
     slack = float(0.0)
     if blend != 0.0:
@@ -58,30 +78,30 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             around = y * const.GRID + x
             ground_around += _ground_here(known, found, n, b, around)
             source_around += _source_here(known, found, n, b, around, known.matte[b, around])
-        ground = clamp_color(ground + blend * (ground_around / 9.0 - ground))
-        source = clamp_color(source + blend * (source_around / 9.0 - source))
-    found.expected[n, cell] = source
+        bare = clamp_color(bare + blend * (ground_around / 9.0 - bare))
+        meant = clamp_color(meant + blend * (source_around / 9.0 - meant))
+    found.expected[n, cell] = meant
     strength = luma(found.tone[n] * wp.vec3(1.0, 1.0, 1.0))
     if found.ground_own[n] == 1 and found.plate[n] != -2:
         g = found.ground_gain[n]
         strength = luma(wp.vec3(wp.abs(g[0]), wp.abs(g[1]), wp.abs(g[2])))
-    fine = plate_fine(known, found, n, b, cell) * strength * found.sharpness[n]
-    detail_gap = wp.abs(found.detail[n, cell] - fine)
+    rough = plate_fine(known, found, n, b, cell) * strength * found.sharpness[n]
+    detail_gap = wp.abs(found.detail[n, cell] - rough)
     # behind an object, a busy background need only be guessed as well as its surroundings vary
-    guess = float(0.0)
+    room = float(0.0)
     if known.labels[b, cell] > wp.uint8(0):
-        guess = known.busyness[b, cell]
+        room = known.busyness[b, cell]
         if found.plate[n] >= 0:
-            guess = known.stock_busyness[found.plate[n], cell]
+            room = known.stock_busyness[found.plate[n], cell]
         if found.plate[n] == -2:
-            guess = float(0.0)
-    flags = int(0)
+            room = float(0.0)
+    marks = int(0)
     scale = tone_scale(found, n)
     near = 13.0 * scale
-    guess = guess * scale
-    if distance(c, ground) < near + slack + guess and detail_gap < 3.0 + 0.35 * fine + slack + 0.5 * guess:
-        flags = flags | const.AS_BACKGROUND
-    elif guess > 2.0:
+    room = room * scale
+    if distance(c, bare) < near + slack + room and detail_gap < 3.0 + 0.35 * rough + slack + 0.5 * room:
+        marks = marks | const.AS_BACKGROUND
+    elif room > 2.0:
         # or it continues what is seen beside it
         y = cell / const.GRID
         x = cell % const.GRID
@@ -92,9 +112,20 @@ def explain_cells(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
             if is_ground(known, b, other) and distance(c, found.cells[n, other]) < 10.0 * scale + slack:
                 if wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack:
                     if distance(found.cells[n, other], _ground_here(known, found, n, b, other)) < near + slack:
-                        flags = flags | const.AS_BACKGROUND
-    if distance(c, source) < near + slack:
-        flags = flags | const.AS_SOURCE
-    if distance(source, ground) > 20.0 * scale + guess:
-        flags = flags | const.TELLING
-    found.flags[n, cell] = flags
+                        marks = marks | const.AS_BACKGROUND
+    if distance(c, meant) < near + slack:
+        marks = marks | const.AS_SOURCE
+    if distance(meant, bare) > 20.0 * scale + room:
+        marks = marks | const.TELLING
+    found.flags[n, cell] = marks
+
+
+@wp.kernel
+def explain_cells(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+    """Flag each cell as background, as source, and as one where the two can be told apart; a line a thread."""
+    i, y = wp.tid()
+    n = first + i
+    b = int(rows[n])
+    plain = found.plate[n] == -1 and found.ground_own[n] == 0 and found.plain[n] == 1
+    for x in range(const.GRID):
+        _explain(known, found, n, b, y * const.GRID + x, plain)

@@ -6,7 +6,6 @@ import warp as wp
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_shade, plate_cell
 
-_Labels = wp.types.vector(length=16, dtype=wp.int32)
 _Lines = wp.types.vector(length=32, dtype=wp.int32)
 
 _LONG = wp.constant(1.35)
@@ -32,27 +31,12 @@ def _is_new(known: Known, found: Found, n: int, b: int, cell: int) -> bool:
 @wp.func
 def _typical_edge(known: Known, b: int) -> float:
     """Mean edge in cells of the objects in the source; 8 where there are none."""
-    y0 = _Labels()
-    x0 = _Labels()
-    y1 = _Labels()
-    x1 = _Labels()
-    for label in range(16):
-        y0[label] = const.GRID
-        x0[label] = const.GRID
-    for cell in range(const.CELLS):
-        label = int(known.labels[b, cell])
-        if label >= 1 and label <= const.SLOTS:
-            y = cell / const.GRID
-            x = cell % const.GRID
-            y0[label] = wp.min(y0[label], y)
-            x0[label] = wp.min(x0[label], x)
-            y1[label] = wp.max(y1[label], y + 1)
-            x1[label] = wp.max(x1[label], x + 1)
     total = float(0.0)
     count = float(0.0)
-    for label in range(1, const.SLOTS + 1):
-        if y1[label] > 0:
-            total += float(wp.max(y1[label] - y0[label], x1[label] - x0[label]))
+    for slot in range(const.SLOTS):
+        box = known.places[b, slot]
+        if box[2] > 0:
+            total += float(wp.max(box[2] - box[0], box[3] - box[1]))
             count += 1.0
     if count == 0.0:
         return 8.0
@@ -112,9 +96,9 @@ def _cut(known: Known, found: Found, n: int, b: int, area: int, box: wp.vec4i, e
 
 
 @wp.kernel
-def find_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+def find_things(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
     """Connected areas that neither background, nor source, nor a new thing in an old one's place explain."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     for f in range(const.FREE):
         found.boxes[n, f] = wp.vec4i(0, 0, 0, 0)

@@ -9,13 +9,16 @@ from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_grou
 
 
 @wp.kernel
-def fit_ground(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """The background's own change of colour, and how its visible part looks."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     recolor = wanted(known, b, 5)
-    # the background's own change of colour
     found.ground_own[n] = 0
+    found.ground_match[n] = 0.0
+    if recolor < 0 and wanted(known, b, 4) < 0 and found.plate[n] != -2:
+        # nobody asks
+        return
     if found.plate[n] == -2:
         found.ground_own[n] = 1
         found.ground_gain[n] = wp.vec3(1.0, 1.0, 1.0)

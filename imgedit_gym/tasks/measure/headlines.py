@@ -76,9 +76,11 @@ def _text_ground(
 
 
 @wp.kernel
-def read_headlines(canvas: wp.array4d(dtype=wp.uint8), known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+def read_headlines(
+    first: int, canvas: wp.array4d(dtype=wp.uint8), known: Known, rows: wp.array(dtype=wp.int64), found: Found
+):
     """Whether the headline is the old one, and whether it is one of those asked for."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     found.headline_kept[n] = 1.0
     found.headline_new[n] = 0.0

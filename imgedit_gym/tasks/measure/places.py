@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_cell
+from imgedit_gym.tasks.measure.arrays import Found, Known, cell_at, cells_of, ground_color, plate_cell
 
 
 @wp.func
@@ -78,16 +78,19 @@ def _beside_thing(known: Known, found: Found, n: int, b: int, cell: int, size: i
 
 
 @wp.kernel
-def check_places(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+def check_places(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
     """Whether what lies where an object stood is clean: background again, or a new thing."""
-    n, slot = wp.tid()
+    i, slot = wp.tid()
+    n = first + i
     b = int(rows[n])
     label = wp.uint8(slot + 1)
+    place = known.places[b, slot]
     cells = float(0.0)
     clean = float(0.0)
     bare = float(0.0)
     bare_clean = float(0.0)
-    for cell in range(const.CELLS):
+    for i in range(cells_of(place)):
+        cell = cell_at(place, i)
         if known.labels[b, cell] == label:
             as_ground = (found.flags[n, cell] & const.AS_BACKGROUND) != 0
             if not as_ground and _beside_thing(known, found, n, b, cell, size):

@@ -8,6 +8,11 @@ from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, is_ground, wanted
 
 _SAMPLED = wp.constant(2)
+_SCREENED = wp.constant(28)
+"""Every how manieth cell is looked at to rule plates out."""
+
+_HOPELESS = wp.constant(16.0)
+"""Levels by which a plate that is ruled out is worse than the best so far."""
 
 
 @wp.func
@@ -73,6 +78,25 @@ def _plate_gap(known: Known, found: Found, n: int, b: int, plate: int, tone: int
 
 
 @wp.func
+def _is_hopeless(known: Known, found: Found, n: int, b: int, plate: int, gap: float, level: float) -> bool:
+    """Whether a few cells show that a stock plate is much further off than ``gap``."""
+    total = float(0.0)
+    count = float(1.0e-3)
+    theirs = float(0.0)
+    for i in range(const.CELLS / _SCREENED):
+        cell = _SCREENED * i + 3
+        if is_ground(known, b, cell):
+            theirs += luma(known.stock_cells[plate, cell])
+            count += 1.0
+    share = wp.clamp(level * count / wp.max(theirs, 1.0), 0.4, 1.8)
+    for i in range(const.CELLS / _SCREENED):
+        cell = _SCREENED * i + 3
+        if is_ground(known, b, cell):
+            total += wp.min(distance(found.cells[n, cell], share * known.stock_cells[plate, cell]), 60.0)
+    return total / count > gap + _HOPELESS
+
+
+@wp.func
 def _own_gap(known: Known, found: Found, n: int, b: int) -> float:
     """Mean capped distance of the visible background to the task's own plate."""
     total = float(0.0)
@@ -86,9 +110,9 @@ def _own_gap(known: Known, found: Found, n: int, b: int) -> float:
 
 
 @wp.kernel
-def fit_plate(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+def fit_plate(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """Which plate the background shows: -1 the task's own, -2 none but one colour, else one of the stock's."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     found.plate[n] = -1
     if _own_gap(known, found, n, b) < 3.0:
@@ -101,15 +125,26 @@ def fit_plate(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     foreign = recolor < 0 and tone < 0 and gap > const.FOREIGN
     if kinds == 0 and not foreign:
         return
+    level = float(0.0)
+    count = float(1.0e-3)
+    for i in range(const.CELLS / _SCREENED):
+        cell = _SCREENED * i + 3
+        if is_ground(known, b, cell):
+            level += luma(found.cells[n, cell])
+            count += 1.0
+    level = level / count
     for kind in range(1, known.stock_cells.shape[0] / known.variants):
         # a background that nobody asked for is looked up too, so that what stands on it can be judged
         asked = ((kinds >> kind) & 1) == 1
         if asked or foreign:
             for v in range(known.variants):
-                other = _plate_gap(known, found, n, b, kind * known.variants + v, tone)
+                plate = kind * known.variants + v
+                if tone < 0 and _is_hopeless(known, found, n, b, plate, gap, level):
+                    continue
+                other = _plate_gap(known, found, n, b, plate, tone)
                 if other < gap and (asked or other < 0.6 * own_gap):
                     gap = other
-                    found.plate[n] = kind * known.variants + v
+                    found.plate[n] = plate
     if (kinds & 1) == 1:
         mean = wp.vec3(0.0, 0.0, 0.0)
         count = float(0.0)

@@ -369,8 +369,10 @@ def _pick(
         gap = 10.0 * wp.abs(wp.log(aspect / known.aspects[s]))
         i = int(0)
         while i < const.COARSE * const.COARSE and gap < worst_kept:
-            guess = _shown(found, n, known.coarse[table, s, i], light, coarse_grounds[n, f, i])
-            gap += distance(coarse[n, f, i], guess) * share
+            # the middle tells sprites apart sooner than the corners
+            at = (i + 2 * const.COARSE - 2) % (const.COARSE * const.COARSE)
+            guess = _shown(found, n, known.coarse[table, s, at], light, coarse_grounds[n, f, at])
+            gap += distance(coarse[n, f, at], guess) * share
             i += 1
         if gap < worst_kept:
             worst = int(0)
@@ -387,19 +389,21 @@ def _pick(
 
 @wp.kernel
 def name_things(
+    first: int,
     canvas: wp.array4d(dtype=wp.uint8),
     known: Known,
     rows: wp.array(dtype=wp.int64),
-    first: int,
+    begin: int,
     found: Found,
     crops: wp.array3d(dtype=wp.vec3),
     grounds: wp.array3d(dtype=wp.vec3),
     coarse: wp.array3d(dtype=wp.vec3),
     coarse_grounds: wp.array3d(dtype=wp.vec3),
 ):
-    """Recognise new things from find ``first`` on: tight box, small crop, nearest sprites, then a closer fit."""
-    n, index = wp.tid()
-    f = first + index
+    """Recognise new things from find ``begin`` on: tight box, small crop, nearest sprites, then a closer fit."""
+    i, index = wp.tid()
+    n = first + i
+    f = begin + index
     b = int(rows[n])
     cells = found.boxes[n, f]
     if cells[2] == 0:
@@ -464,7 +468,7 @@ def name_things(
                 if gaps[k] < gaps[at]:
                     at = k
             s = shortlist[at]
-            if s >= 0 and gaps[at] < const.HOPELESS:
+            if s >= 0 and gaps[at] < const.HOPELESS and (turn == 0 or gaps[at] < best_gap + 12.0):
                 mine = wp.vec4(box)
                 gap = float(1.0e9)
                 reach = 0.12 * wp.max(box[2] - box[0], box[3] - box[1])
@@ -480,6 +484,9 @@ def name_things(
                                 gap = other
                                 mine = wp.vec4(moved)
                     reach = 0.5 * reach
+                    if gap > const.HOPELESS - 15.0 * float(round + 1):
+                        # it will not come close enough any more
+                        break
                 _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)
                 gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds)
                 if gap < best_gap:
@@ -501,12 +508,10 @@ def name_things(
                             place[1] + known.sprite_boxes[s, 3] * place[2],
                         )
                         _take_crop(canvas, known, found, n, b, f, mine, 2, crops, grounds)
-                        gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, best_gap + 2.0, crops, grounds
-                        )
+                        gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, best_gap + 2.0, crops, grounds)
                         if gap < best_gap + 2.0:
                             _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)
-                            gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds
-                            )
+                            gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds)
                             if gap < best_gap:
                                 best_gap = gap
                                 best = s
@@ -536,7 +541,9 @@ def name_things(
     bare = bare / float(const.CROP * const.CROP) / tone_scale(found, n)
     if found.blend[n] != 0.0:
         best_gap = best_gap - 6.0
-    quality = ramp(best_gap, 47.0, 33.0) * wp.max(ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55), ramp(likeness, 0.7, 0.8))
+    quality = ramp(best_gap, 47.0, 33.0) * wp.max(
+        ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55), ramp(likeness, 0.7, 0.8)
+    )
     # and stand in the light of the others
     quality = quality * ramp(_light_gap(known, found, n, b, light_here), 0.55, 0.3)
     found.find_gap[n, f] = best_gap
@@ -552,12 +559,12 @@ def name_things(
 
 
 @wp.kernel
-def settle_things(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+def settle_things(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
     """Where two finds overlap they are one thing, named by the better match; an old object found again is not new.
 
     A find that turns out to be the old object in its place is marked by ``-2 - sprite``.
     """
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     for f in range(const.FINDS):
         for g in range(const.FINDS):

@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import chroma, clamp_color, distance, hue_gap, hue_of, luma
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_cell, ramp, untoned
+from imgedit_gym.tasks.measure.arrays import Found, Known, cell_at, cells_of, ground_color, plate_cell, ramp, untoned
 
 
 @wp.func
@@ -41,21 +41,12 @@ def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
     found.find_quality[n, const.FREE + slot] = 0.0
     if known.slots[b, slot] == -1 or found.slot_source[n, slot] >= 0.6:
         return
-    y0 = int(const.GRID)
-    x0 = int(const.GRID)
-    y1 = int(0)
-    x1 = int(0)
-    for cell in range(const.CELLS):
-        if int(known.labels[b, cell]) == slot + 1:
-            y0 = wp.min(y0, cell / const.GRID)
-            x0 = wp.min(x0, cell % const.GRID)
-            y1 = wp.max(y1, cell / const.GRID + 1)
-            x1 = wp.max(x1, cell % const.GRID + 1)
-    if y1 == 0:
+    place = known.places[b, slot]
+    if place[2] == 0:
         return
-    side = wp.max(y1 - y0, x1 - x0)
-    y = (y0 + y1 - side) / 2 - 1
-    x = (x0 + x1 - side) / 2 - 1
+    side = wp.max(place[2] - place[0], place[3] - place[1])
+    y = (place[0] + place[2] - side) / 2 - 1
+    x = (place[1] + place[3] - side) / 2 - 1
     y0 = wp.max(y, 0)
     x0 = wp.max(x, 0)
     y1 = wp.min(y + side + 3, const.GRID)
@@ -70,18 +61,21 @@ def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
 
 
 @wp.kernel
-def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """How much of each object is still there, what colour it shows and whether its form is its own."""
-    n, slot = wp.tid()
+    i, slot = wp.tid()
+    n = first + i
     b = int(rows[n])
     label = wp.uint8(slot + 1)
+    place = known.places[b, slot]
     telling = float(0.0)
     still = float(0.0)
     cells = float(0.0)
     gap = float(0.0)
     mean_c = float(0.0)
     mean_e = float(0.0)
-    for cell in range(const.CELLS):
+    for i in range(cells_of(place)):
+        cell = cell_at(place, i)
         if known.labels[b, cell] == label and known.purity[b, cell] > 0.6:
             cells += 1.0
             flags = found.flags[n, cell]
@@ -104,7 +98,8 @@ def survey_slots(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     n_shaded = float(0.0)
     chroma_gap = float(0.0)
     chroma_all = float(0.0)
-    for cell in range(const.CELLS):
+    for i in range(cells_of(place)):
+        cell = cell_at(place, i)
         if known.labels[b, cell] == label and known.purity[b, cell] > 0.6:
             lc = luma(found.cells[n, cell]) - mean_c
             le = luma(found.expected[n, cell]) - mean_e

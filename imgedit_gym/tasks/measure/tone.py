@@ -327,9 +327,9 @@ def _fit_blend(known: Known, found: Found, n: int, b: int, ground_weight: float)
 
 
 @wp.kernel
-def fit_tone(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """The tone of each picture, and how well it is the one that was asked for."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     tone = wanted(known, b, 7)
     found.tone[n] = wp.identity(n=3, dtype=wp.float32)
@@ -338,6 +338,7 @@ def fit_tone(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     found.blend[n] = 0.0
     found.sharpness[n] = 1.0
     found.tone_value[n] = 0.0
+    found.plain[n] = 1
     if tone < 0:
         return
     # the ground tells no more than twice what the objects tell, and nothing where it has a colour of its own
@@ -362,7 +363,10 @@ def fit_tone(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         fit = _fit_blend(known, found, n, b, ground_weight)
         found.blend[n] = fit[0]
         as_before = as_before or fit[1] > 0.65
+    if found.blend[n] != 0.0:
+        found.plain[n] = 0
     if not as_before:
+        found.plain[n] = 0
         m = _fit_color(known, found, n, b, tone, ground_weight)
         linear = wp.mat33(m[0, 0], m[0, 1], m[0, 2], m[1, 0], m[1, 1], m[1, 2], m[2, 0], m[2, 1], m[2, 2])
         found.tone[n] = linear
@@ -424,6 +428,7 @@ def fit_tone(known: Known, rows: wp.array(dtype=wp.int64), found: Found):
         found.untone[n] = wp.identity(n=3, dtype=wp.float32)
         found.offset[n] = wp.vec3(0.0, 0.0, 0.0)
         found.blend[n] = 0.0
+        found.plain[n] = 1
         return
     colorful = wp.sqrt(hue_bottom / weight)
     saturation = hue_top / wp.max(hue_bottom, 1.0) / wp.max(gain, 0.05)

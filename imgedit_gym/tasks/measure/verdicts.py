@@ -56,7 +56,12 @@ def _covered(known: Known, found: Found, n: int, b: int, slot: int, size: int, l
     x = x * scale
     for f in range(const.FINDS):
         sprite = found.sprite[n, f]
-        if sprite >= 0 and found.find_quality[n, f] > 0.3 and found.find_gap[n, f] < limit and sprite != known.slots[b, slot]:
+        if (
+            sprite >= 0
+            and found.find_quality[n, f] > 0.3
+            and found.find_gap[n, f] < limit
+            and sprite != known.slots[b, slot]
+        ):
             box = found.boxes[n, f]
             if y > float(box[0]) and y < float(box[2]) and x > float(box[1]) and x < float(box[3]):
                 return True
@@ -64,9 +69,9 @@ def _covered(known: Known, found: Found, n: int, b: int, slot: int, size: int, l
 
 
 @wp.kernel
-def reach_verdicts(known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
+def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found, size: int):
     """Value of each requirement and of each thing to preserve, preservation and quality."""
-    n = wp.tid()
+    n = first + wp.tid()
     b = int(rows[n])
     # where hardly anything of the background is to be seen, nothing can be said to have uncovered it
     visible = float(1.0e-3)
@@ -85,10 +90,18 @@ def reach_verdicts(known: Known, rows: wp.array(dtype=wp.int64), found: Found, s
         value = float(0.0)
         if kind == 1:
             gone = ramp(found.slot_source[n, slot], 0.4, 0.2)
-            if gone < 1.0 and found.slot_source[n, slot] < 0.7 and _covered(known, found, n, b, slot, size, const.HOPELESS):
+            if (
+                gone < 1.0
+                and found.slot_source[n, slot] < 0.7
+                and _covered(known, found, n, b, slot, size, const.HOPELESS)
+            ):
                 gone = float(1.0)
             value = gone * ramp(found.slot_clean[n, slot], const.DIRTY, const.CLEAN) * uncovered
-            if found.slot_likeness[n, slot] > 0.75 and found.slot_bare[n, slot] < 0.5 and not _covered(known, found, n, b, slot, size, const.CLEAR):
+            if (
+                found.slot_likeness[n, slot] > 0.75
+                and found.slot_bare[n, slot] < 0.5
+                and not _covered(known, found, n, b, slot, size, const.CLEAR)
+            ):
                 # still itself, in another colour
                 value = float(0.0)
             if arg >= 0:
