@@ -464,9 +464,27 @@ class Engine:
         Returns:
             Verdicts on k pictures after the step.
         """
-        canvas = self.canvas.index_select(0, rows)
+        return self.imagine(self.canvas.index_select(0, rows), self.step_index[rows], actions, rows)[1]
+
+    def imagine(
+        self, canvas: torch.Tensor, indices: torch.Tensor, actions: torch.Tensor, rows: torch.Tensor
+    ) -> tuple[torch.Tensor, Verdict]:
+        """Carry out and judge actions on pictures of one's own: the look-ahead over several steps.
+
+        Args:
+            canvas: k pictures to begin with, ``uint8 [k, S, S, 3]``.
+            indices: Which plan step each action carries out, ``int32 [k]``.
+            actions: Tool and region, ``int64 [k, 2]``.
+            rows: Whose task each picture belongs to, ``int64 [k]``; may name one several times.
+
+        Returns:
+            The pictures after the step, fresh, and the verdicts on them. The environments stay as they are; the
+            judge's work is counted.
+        """
+        canvas = canvas.clone()
+        codes = self.plan_codes[rows, indices.long()]
+        steps = StepBatch(codes, lambda i: self.plan(int(rows[i]))[int(indices[i])])
         changed = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
-        steps = self.current_steps().rows(rows)
         for tool in actions[:, 0].unique().tolist():
             at = (actions[:, 0] == tool).nonzero().flatten()
             used = self.tools[tool]
@@ -477,8 +495,11 @@ class Engine:
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
                 edited = used.apply(canvas.index_select(0, at), regions, mine)
                 changed[at] = _confine(used, canvas, at, edited, regions) > 0
+        # a picture that is not the environment's own has no judgement to be kept
+        changed |= (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
         self.judged.index_add_(0, rows, changed.long())
-        return self.judgements.foresee(canvas, self._due(after=1)[rows], rows, changed)
+        due = torch.where(self.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).to(torch.int32)
+        return canvas, self.judgements.foresee(canvas, due, rows, changed)
 
     def current_codes(self) -> torch.Tensor:
         """Codes of the current plan step, ``int32 [B, 3]``; zeros where the plan is exhausted."""

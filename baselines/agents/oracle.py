@@ -1,4 +1,4 @@
-"""The ceiling: the task's own plan and regions, and the tool that the exact judge likes best."""
+"""The ceiling: the task's own plan and regions, and the tools that the exact judge likes best."""
 
 from __future__ import annotations
 
@@ -28,40 +28,80 @@ TIE = 0.02
 
 
 class OracleAgent(Agent):
-    """Tries every fitting tool on a copy of the canvas and takes the best, step by step."""
+    """Searches for the best tools for the task's plan, on copies of the canvas, before the first step.
+
+    A beam search: what looks as good as anything else after one step may turn out worse after a later one.
+
+    Args:
+        width: Sequences of tools followed at a time; 1 takes the best tool step by step.
+    """
 
     privileged = True
+
+    def __init__(self, width: int = 8) -> None:
+        self._width = width
 
     def attach(self, engine: Engine) -> None:
         """Take the engine, whose answers the oracle uses."""
         self._engine = engine
         self._regions = [oracle_regions(engine, row) for row in range(engine.num_envs)]
+        self._chosen: list[list[int]] | None = None
 
     def act(self, observations: dict[str, np.ndarray], infos: dict[str, Any]) -> np.ndarray:
-        """The best tool by look-ahead, at the region the plan concerns."""
-        engine = self._engine
-        actions = np.zeros((engine.num_envs, 2), dtype=np.int64)
-        tried, rows = [], []
-        for row in np.flatnonzero(infos["active"]).tolist():
+        """The next of the best tools, at the region the plan concerns."""
+        rows = np.flatnonzero(infos["active"]).tolist()
+        if self._chosen is None:
+            self._chosen = self._search({row: list(infos["plan"][row]) for row in rows})
+        actions = np.zeros((self._engine.num_envs, 2), dtype=np.int64)
+        for row in rows:
             index = int(infos["plan_index"][row])
-            step, region = infos["plan"][row][index], self._regions[row][index]
-            for tool in self._fitting(step):
-                tried.append((tool, region))
-                rows.append(row)
-        if not tried:
-            return actions
-        at = torch.tensor(rows, device=engine.device)
-        verdict = engine.try_actions(torch.tensor(tried, device=engine.device), at)
-        worth = verdict.score + TIE * (verdict.preservation + verdict.quality)
-        best: dict[int, float] = {}
-        for row, action, value in zip(rows, tried, worth.tolist(), strict=True):
-            if value > best.get(row, float("-inf")) + 1e-6:
-                best[row] = value
-                actions[row] = action
+            actions[row] = self._chosen[row][index], self._regions[row][index]
         return actions
+
+    def _search(self, plans: dict[int, list[PlanStep]]) -> list[list[int]]:
+        """The best tools for each plan, by environment."""
+        engine = self._engine
+        device = engine.device
+        chosen: list[list[int]] = [[] for _ in range(engine.num_envs)]
+        # the beam: whose picture, the tools that made it, the picture
+        owners = sorted(plans)
+        tools: list[list[int]] = [[] for _ in owners]
+        canvas = engine.canvas[torch.tensor(owners, device=device)]
+        index = 0
+        while owners:
+            tried, parents = [], []
+            for parent, row in enumerate(owners):
+                for tool in self._fitting(plans[row][index]):
+                    tried.append((tool, self._regions[row][index]))
+                    parents.append(parent)
+            rows = torch.tensor([owners[parent] for parent in parents], device=device)
+            pictures, verdict = engine.imagine(
+                canvas[torch.tensor(parents, device=device)],
+                torch.full((len(rows),), index, dtype=torch.int32, device=device),
+                torch.tensor(tried, device=device),
+                rows,
+            )
+            worth = verdict.score + TIE * (verdict.preservation + verdict.quality)
+            best: dict[int, list[int]] = {}
+            for at in torch.argsort(worth, descending=True, stable=True).tolist():
+                beam = best.setdefault(owners[parents[at]], [])
+                if len(beam) < self._width:
+                    beam.append(at)
+            kept: list[int] = []
+            for row, beam in best.items():
+                if index + 1 == len(plans[row]):
+                    chosen[row] = [*tools[parents[beam[0]]], tried[beam[0]][0]]
+                else:
+                    kept += beam
+            owners = [owners[parents[at]] for at in kept]
+            tools = [[*tools[parents[at]], tried[at][0]] for at in kept]
+            canvas = pictures[torch.tensor(kept, dtype=torch.int64, device=device)]
+            index += 1
+        return chosen
 
     def _fitting(self, step: PlanStep) -> list[int]:
         known = {tool for tools in CANDIDATES.values() for tool in tools}
         wanted = CANDIDATES.get(step.verb, ()) if step.value not in TONES else CANDIDATES["adjust"]
         ids = self._engine.tool_ids
-        return [i for i, id in enumerate(ids) if id in wanted or (id not in known and i > 0 and id != "erase_text")]
+        fitting = [i for i, id in enumerate(ids) if id in wanted or (id not in known and i > 0 and id != "erase_text")]
+        return fitting or [0]

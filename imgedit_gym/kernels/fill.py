@@ -187,33 +187,33 @@ RING = 45 * 45
 box is larger than 39."""
 
 
-@wp.func_native(f"""
+@wp.func_native("""
     const int stride = wp::max(1, wp::max(box[2] - box[0], box[3] - box[1]) / 20);
     int count = 0, top = size, left = size, bottom = 0, right = 0;
-    float mean[3] = {{0.0f, 0.0f, 0.0f}}, number = 0.0f, spread = 0.0f;
+    float mean[3] = {0.0f, 0.0f, 0.0f}, number = 0.0f, spread = 0.0f;
     for (int y = box[0] - 3; y <= box[2] + 2; y += stride)
-        for (int x = box[1] - 3; x <= box[3] + 2; x += stride) {{
+        for (int x = box[1] - 3; x <= box[3] + 2; x += stride) {
             if (y < 0 || y >= size || x < 0 || x >= size || mask.data[y * size + x]) continue;
             const unsigned char* at = image.data + (y * size + x) * 3;
             ring.data[2 * count] = y * size + x;
             ring.data[2 * count + 1] = at[0] | at[1] << 8 | at[2] << 16;
             float away = 0.0f;
             number += 1.0f;
-            for (int c = 0; c < 3; ++c) {{
+            for (int c = 0; c < 3; ++c) {
                 const float level = (float)at[c];
                 mean[c] += level;
                 away += fabsf(level - mean[c] / number);
-            }}
+            }
             spread = wp::max(spread, wp::min(away / 3.0f, 60.0f));
             top = wp::min(top, y);
             left = wp::min(left, x);
             bottom = wp::max(bottom, y);
             right = wp::max(right, x);
             ++count;
-        }}
+        }
     for (int c = 0; c < 3; ++c) traits.data[c] = mean[c] / wp::max(number, 1.0f);
     traits.data[3] = spread;
-    const int extent[5] = {{count, top, left, bottom, right}};
+    const int extent[5] = {count, top, left, bottom, right};
     for (int k = 0; k < 5; ++k) extents.data[k] = extent[k];
 """)
 def _list_ring(

@@ -15,12 +15,14 @@ GRID = 32
 LARGEST = 512
 """Largest edge of a picture in pixels."""
 
+MOST_PIXELS = (LARGEST // GRID + 1) * LARGEST
+"""Pixels of a row of cells at most."""
+
 _GRID = wp.constant(GRID)
 
 
 @wp.func_native(f"""
-    const int cells = {GRID};
-    const int y0 = row * size / cells, y1 = (row + 1) * size / cells, height = y1 - y0;
+    const int cells = {GRID}, y0 = row * size / cells, y1 = (row + rows) * size / cells;
     const unsigned char* strip = images.data + ((size_t)b * size + y0) * size * 3;
     float* mean = (float*)(means.data + ((size_t)b * cells + row) * cells);
     float* fine = detail.data + ((size_t)b * cells + row) * cells;
@@ -31,68 +33,74 @@ _GRID = wp.constant(GRID)
     }};
 #if defined(__CUDA_ARCH__)
     auto light = [&](const unsigned char* at) {{ return luma((float)at[0], (float)at[1], (float)at[2]); }};
-    for (int cell = 0; cell < cells; ++cell) {{
-        const int x0 = cell * size / cells, x1 = (cell + 1) * size / cells;
+    for (int cell = 0; cell < rows * cells; ++cell) {{
+        const int gy = row + cell / cells, gx = cell % cells;
+        const int x0 = gx * size / cells, x1 = (gx + 1) * size / cells;
         int sums[3] = {{0, 0, 0}};
-        float steps = 0.0f;
-        for (int y = 0; y < height; ++y)
+        float steps = 0.0f, area = 0.0f;
+        for (int y = gy * size / cells; y < (gy + 1) * size / cells; ++y)
             for (int x = x0; x < x1; ++x) {{
-                const unsigned char* at = strip + (y * size + x) * 3;
+                const unsigned char* at = strip + ((y - y0) * size + x) * 3;
                 const float here = light(at);
                 const float across = x + 1 < size ? fabsf(light(at + 3) - here) : 0.0f;
-                const float down = y0 + y + 1 < size ? fabsf(light(at + 3 * size) - here) : 0.0f;
+                const float down = y + 1 < size ? fabsf(light(at + 3 * size) - here) : 0.0f;
                 steps += across + down;
                 for (int c = 0; c < 3; ++c) sums[c] += at[c];
+                area += 1.0f;
             }}
-        const float area = (float)(height * (x1 - x0));
         for (int c = 0; c < 3; ++c) mean[3 * cell + c] = (float)sums[c] / area;
         fine[cell] = 0.5f * steps / area;
     }}
 #else
-    // planes of the strip, luma of the line below it too, and the steps from each pixel to its two neighbours
-    const int most = ({LARGEST} / cells + 2) * {LARGEST}, area = height * size;
-    float red[most], green[most], blue[most], light[most], step[most];
-    for (int i = 0; i < (y1 < size ? area + size : area); ++i) {{
+    // planes of the lines, luma of the one below them too, and the steps from each pixel to its two neighbours
+    const int area = (y1 - y0) * size;
+    float red[{MOST_PIXELS}], green[{MOST_PIXELS}], blue[{MOST_PIXELS}], step[{MOST_PIXELS}];
+    float light[{MOST_PIXELS} + {LARGEST}];
+    for (int i = 0; i < area; ++i) {{
         red[i] = (float)strip[3 * i];
         green[i] = (float)strip[3 * i + 1];
         blue[i] = (float)strip[3 * i + 2];
         light[i] = luma(red[i], green[i], blue[i]);
     }}
-    if (y1 == size)
-        for (int x = 0; x < size; ++x) light[area + x] = light[area - size + x];
+    const unsigned char* under = y1 < size ? strip + 3 * area : strip + 3 * (area - size);
+    for (int x = 0; x < size; ++x)
+        light[area + x] = luma((float)under[3 * x], (float)under[3 * x + 1], (float)under[3 * x + 2]);
     for (int i = 0; i < area; ++i) {{
         const float across = fabsf(light[i + 1] - light[i]), down = fabsf(light[i + size] - light[i]);
         step[i] = across + down;
     }}
     for (int i = size - 1; i < area; i += size) step[i] = fabsf(light[i + size] - light[i]);
-    float reds[cells], greens[cells], blues[cells], steps[cells];
-    for (int cell = 0; cell < cells; ++cell) reds[cell] = greens[cell] = blues[cell] = steps[cell] = 0.0f;
-    auto add = [&](int cell, int i) __attribute__((always_inline)) {{
-        reds[cell] += red[i];
-        greens[cell] += green[i];
-        blues[cell] += blue[i];
-        steps[cell] += step[i];
-    }};
-    auto gather = [&](const int width) __attribute__((always_inline)) {{
-        for (int y = 0; y < height; ++y)
-            for (int k = 0; k < width; ++k)
-                for (int cell = 0; cell < cells; ++cell) add(cell, y * size + cell * width + k);
-    }};
-    // known widths make these loops fast
-    if (size == 2 * cells)
-        gather(2);
-    else if (size == 4 * cells)
-        gather(4);
-    else
-        for (int y = 0; y < height; ++y)
-            for (int cell = 0; cell < cells; ++cell)
-                for (int x = cell * size / cells; x < (cell + 1) * size / cells; ++x) add(cell, y * size + x);
-    for (int cell = 0; cell < cells; ++cell) {{
-        const float share = (float)(height * ((cell + 1) * size / cells - cell * size / cells));
-        mean[3 * cell] = reds[cell] / share;
-        mean[3 * cell + 1] = greens[cell] / share;
-        mean[3 * cell + 2] = blues[cell] / share;
-        fine[cell] = 0.5f * steps[cell] / share;
+    for (int k = 0; k < rows; ++k, mean += 3 * cells, fine += cells) {{
+        const int top = (row + k) * size / cells - y0, bottom = (row + k + 1) * size / cells - y0;
+        float reds[cells], greens[cells], blues[cells], steps[cells];
+        for (int cell = 0; cell < cells; ++cell) reds[cell] = greens[cell] = blues[cell] = steps[cell] = 0.0f;
+        auto add = [&](int cell, int i) __attribute__((always_inline)) {{
+            reds[cell] += red[i];
+            greens[cell] += green[i];
+            blues[cell] += blue[i];
+            steps[cell] += step[i];
+        }};
+        auto gather = [&](const int width) __attribute__((always_inline)) {{
+            for (int y = top; y < bottom; ++y)
+                for (int cell = 0; cell < cells; ++cell)
+                    for (int x = 0; x < width; ++x) add(cell, y * size + cell * width + x);
+        }};
+        // known widths make these loops fast
+        if (size == 2 * cells)
+            gather(2);
+        else if (size == 4 * cells)
+            gather(4);
+        else
+            for (int y = top; y < bottom; ++y)
+                for (int cell = 0; cell < cells; ++cell)
+                    for (int x = cell * size / cells; x < (cell + 1) * size / cells; ++x) add(cell, y * size + x);
+        for (int cell = 0; cell < cells; ++cell) {{
+            const float share = (float)((bottom - top) * ((cell + 1) * size / cells - cell * size / cells));
+            mean[3 * cell] = reds[cell] / share;
+            mean[3 * cell + 1] = greens[cell] / share;
+            mean[3 * cell + 2] = blues[cell] / share;
+            fine[cell] = 0.5f * steps[cell] / share;
+        }}
     }}
 #endif
 """)
@@ -100,11 +108,12 @@ def _reduce_strip(
     images: wp.array4d(dtype=wp.uint8),
     b: int,
     row: int,
+    rows: int,
     size: int,
     means: wp.array2d(dtype=wp.vec3),
     detail: wp.array2d(dtype=wp.float32),
 ):
-    """One row of cells of picture b."""
+    """Some rows of cells of picture b, of :data:`MOST_PIXELS` pixels at most."""
     ...
 
 
@@ -113,13 +122,15 @@ def _reduce_cells(
     first: int,
     images: wp.array4d(dtype=wp.uint8),
     rows: wp.array(dtype=wp.int64),
+    together: int,
     lanes: int,
     means: wp.array2d(dtype=wp.vec3),
     detail: wp.array2d(dtype=wp.float32),
 ):
     n, lane = wp.tid()
-    for row in range(lane, _GRID, lanes):
-        _reduce_strip(images, int(rows[first + n]), row, images.shape[1], means, detail)
+    b = int(rows[first + n])
+    for row in range(lane * together, _GRID, lanes * together):
+        _reduce_strip(images, b, row, wp.min(together, _GRID - row), images.shape[1], means, detail)
 
 
 def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, detail: torch.Tensor) -> None:
@@ -132,7 +143,9 @@ def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, 
         detail: ``float32 [B, GRID**2]``, written.
     """
     lanes = lanes_of(images.device, GRID)
-    launch(_reduce_cells, (len(rows), lanes), [images, rows, lanes, means, detail], images.device)
+    # on a CPU rows of cells are taken together as long as their pixels stay in the nearest cache
+    together = max(1, 1024 * GRID // images.shape[1] ** 2) if lanes == 1 else 1
+    launch(_reduce_cells, (len(rows), lanes), [images, rows, together, lanes, means, detail], images.device)
 
 
 @wp.func_native(f"""
@@ -153,8 +166,8 @@ def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, 
     }};
     auto gather = [&](const int width) __attribute__((always_inline)) {{
         for (int y = 0; y < y1 - y0; ++y)
-            for (int k = 0; k < width; ++k)
-                for (int cell = 0; cell < cells; ++cell) add(cell, y * size + cell * width + k);
+            for (int cell = 0; cell < cells; ++cell)
+                for (int x = 0; x < width; ++x) add(cell, y * size + cell * width + x);
     }};
     // known widths make these loops fast
     if (size == 2 * cells)

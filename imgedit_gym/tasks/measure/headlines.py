@@ -110,4 +110,8 @@ def read_headlines(
                     blurred = ramp(found.sharpness[n], 0.7, 0.3)
                     best += 0.1 + 0.15 * blurred
                     gap -= 10.0 + 10.0 * blurred
+                if wanted(known, b, 7) == const.CRISP and found.sharpness[n] > 1.1:
+                    # edges leave bright and dark lines beside them
+                    best += 0.05
+                    gap -= 8.0
                 found.headline_new[n] = ramp(best, 0.55, 0.7) * ramp(gap, 25.0, 16.0)

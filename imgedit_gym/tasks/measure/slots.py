@@ -108,7 +108,7 @@ def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
             ve += le * le
             plain = untoned(found, n, found.cells[n, cell])
             through = known.matte[b, cell]
-            if through > 0.6:
+            if through > 0.35:
                 continue
             # the object's own colour, without what shows through of the ground
             ground = untoned(found, n, ground_color(found, n, plate_cell(known, found, n, b, cell)))
