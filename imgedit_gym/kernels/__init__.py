@@ -11,3 +11,5 @@ if hasattr(wp.config, "log_level"):
 else:
     wp.config.quiet = _quiet
 wp.config.enable_backward = False
+# unrolled loops are no faster here, and take CUDA's compiler minutes
+wp.config.max_unroll = 1

@@ -42,8 +42,6 @@ class GoalArrays:
     headline: wp.array2d(dtype=wp.int32)
     tone: wp.array(dtype=wp.int32)
     phrasings: wp.array(dtype=wp.int32)
-    rule_of: wp.array2d(dtype=wp.int32)
-    wanted: wp.array2d(dtype=wp.int32)
     sets: wp.array2d(dtype=wp.int32)
     target_code: wp.array(dtype=wp.int32)
     object_code: wp.array(dtype=wp.int32)
@@ -69,9 +67,11 @@ class GoalArrays:
 
 @wp.struct
 class SplitArrays:
-    """How a split draws its adverts."""
+    """How a split draws its adverts; see :meth:`imgedit_gym.tasks.adverts.tables.GoalTables.split`."""
 
     goals: wp.array2d(dtype=wp.int32)
+    traits: wp.array2d(dtype=wp.int32)
+    rules: wp.array(dtype=wp.int32)
     shortest: int
     longest: int
     fewest: int
@@ -101,33 +101,12 @@ class TaskArrays:
 
 
 @wp.func
-def _rule(goals: GoalArrays, g0: int, g1: int, j: int) -> int:
-    """The rule that object j breaks: 0 to 4 of the first goal, 5 to 9 of the second, -1 none, -2 several."""
-    rule = goals.rule_of[g0, j]
-    if g1 >= 0:
-        other = goals.rule_of[g1, j]
-        if other >= 0:
-            if rule >= 0:
-                return -2
-            rule = other + _RULES
-    return rule
-
-
-@wp.func
-def _wanted(goals: GoalArrays, g0: int, g1: int, j: int) -> bool:
-    wanted = goals.wanted[g0, j] > 0
-    if g1 >= 0:
-        wanted = wanted or goals.wanted[g1, j] > 0
-    return wanted
-
-
-@wp.func
 def _choose(
     key: wp.int64,
     counter: int,
     goals: GoalArrays,
-    g0: int,
-    g1: int,
+    split: SplitArrays,
+    which: int,
     members: int,
     rule: int,
     wanted: int,
@@ -137,6 +116,7 @@ def _choose(
     """A random unused object, or -1.
 
     Args:
+        which: Row of the split's goals.
         members: Object set it must be in; -1 any.
         rule: Rule it must break; -1 none may be broken.
         wanted: 0 it must not be one of the goals' wishes, 1 it may be.
@@ -144,15 +124,14 @@ def _choose(
     best = int(-1)
     best_bits = wp.uint64(0)
     for j in range(goals.n_objects):
+        # what is wished for has an odd trait
+        if split.traits[which, j] != 2 * rule and (wanted == 0 or split.traits[which, j] != 2 * rule + 1):
+            continue
         if used[n, j] != wp.uint8(0):
             continue
         if members >= 0:
             if goals.sets[members, j] == 0:
                 continue
-        if _rule(goals, g0, g1, j) != rule:
-            continue
-        if wanted == 0 and _wanted(goals, g0, g1, j):
-            continue
         bits = random_bits(key, counter * 1024 + j)
         if best < 0 or bits > best_bits:
             best = j
@@ -262,7 +241,7 @@ def sample_adverts(
     budget = wp.min(length, max_steps)
     tone = int(-1)
     background = int(-1)
-    by_rule = int(0)
+    by_rule = split.rules[which]
     for g in range(2):
         goal = g0
         if g == 1:
@@ -272,9 +251,6 @@ def sample_adverts(
                 tone = goals.tone[goal]
             if (goals.background[goal] != 0 or goals.background_color[goal] >= 0) and background < 0:
                 background = goal
-            for j in range(goals.n_objects):
-                if goals.rule_of[goal, j] >= 0:
-                    by_rule = int(1)
     speaker = g0
     if g1 >= 0 and random_unit(key, 4) < 0.5:
         speaker = g1
@@ -326,7 +302,7 @@ def sample_adverts(
                     continue
                 got = int(0)
                 for i in range(need):
-                    j = _choose(key, 40 + placed, goals, g0, g1, goals.limit_set[goal], rule, 0, used, n)
+                    j = _choose(key, 40 + placed, goals, split, which, goals.limit_set[goal], rule, 0, used, n)
                     if j >= 0:
                         scene.sprite[b, _slot(origin, placed)] = j
                         placed += 1
@@ -336,7 +312,7 @@ def sample_adverts(
                 if got == need:
                     broken += 1
             else:
-                j = _choose(key, 40 + placed, goals, g0, g1, -1, rule, 0, used, n)
+                j = _choose(key, 40 + placed, goals, split, which, -1, rule, 0, used, n)
                 if j >= 0:
                     scene.sprite[b, _slot(origin, placed)] = j
                     placed += 1
@@ -367,7 +343,7 @@ def sample_adverts(
             goal = g1
         if goal >= 0 and (adds & (1 << w)) == 0:
             if goals.want[goal, w % _WANTS] >= 0 and placed < _SLOTS - 3:
-                j = _choose(key, 60 + w, goals, g0, g1, goals.want[goal, w % _WANTS], -1, 1, used, n)
+                j = _choose(key, 60 + w, goals, split, which, goals.want[goal, w % _WANTS], -1, 1, used, n)
                 if j >= 0:
                     scene.sprite[b, _slot(origin, placed)] = j
                     placed += 1
@@ -375,7 +351,7 @@ def sample_adverts(
     # bystanders and a badge
     total = split.fewest + random_below(key, 64, split.most - split.fewest + 1)
     while placed < total and placed < 9:
-        j = _choose(key, 70 + placed, goals, g0, g1, -1, -1, 0, used, n)
+        j = _choose(key, 70 + placed, goals, split, which, -1, -1, 0, used, n)
         if j < 0:
             break
         scene.sprite[b, _slot(origin, placed)] = j
@@ -562,7 +538,7 @@ def sample_adverts(
     for i in range(n_breaking):
         slot = _slot(origin, i)
         j = scene.sprite[b, slot]
-        rule = _rule(goals, g0, g1, j)
+        rule = split.traits[which, j] >> 1
         goal = g0
         if rule >= _RULES:
             goal = g1
@@ -597,7 +573,7 @@ def sample_adverts(
     for i in range(n_breaking):
         slot = _slot(origin, i)
         j = scene.sprite[b, slot]
-        scene_rule = _rule(goals, g0, g1, j)
+        scene_rule = split.traits[which, j] >> 1
         goal = g0
         if scene_rule >= _RULES:
             goal = g1
@@ -616,7 +592,7 @@ def sample_adverts(
             r += 1
             into = int(-1)
             if goals.instead[goal, rule] >= 0:
-                into = _choose(key, 950 + i, goals, g0, g1, goals.instead[goal, rule], -1, 1, used, n)
+                into = _choose(key, 950 + i, goals, split, which, goals.instead[goal, rule], -1, 1, used, n)
             if into >= 0:
                 members = goals.instead[goal, rule]
                 _require(task, b, r, 2, p, slot, members, 1 + _present(goals, scene, used, n, b, members))
@@ -633,7 +609,7 @@ def sample_adverts(
             if w >= _WANTS:
                 goal = g1
             members = goals.want[goal, w % _WANTS]
-            j = _choose(key, 970 + w, goals, g0, g1, members, -1, 1, used, n)
+            j = _choose(key, 970 + w, goals, split, which, members, -1, 1, used, n)
             if j >= 0:
                 _step(task, b, p, 4, goals.code_picture, goals.object_code[j], 0, cells[added])
                 _require(task, b, r, 2, p, 0, members, 1 + _present(goals, scene, used, n, b, members))

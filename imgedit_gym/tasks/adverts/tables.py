@@ -19,6 +19,7 @@ from imgedit_gym.tasks.adverts.splits import Split
 
 FORBIDS, WANTS = 3, 2
 RULE_RECOLOR, RULE_LIMIT = 3, 4
+RULES = 5
 ONE_HUE = 0.96
 """A saturated sprite is recoloured only if its colours share one hue this far."""
 
@@ -110,10 +111,13 @@ class GoalTables:
 
     def split(self, split: Split) -> Any:
         """Argument of the sampling kernel for one split."""
-        rows = torch.tensor(split.goal_rows(self.book), dtype=torch.int32).to(self.stock.device)
+        rows = torch.tensor(split.goal_rows(self.book), dtype=torch.int32)
+        traits = torch.tensor([self._traits(*row) for row in rows.tolist()], dtype=torch.int32)
+        rules = (traits >> 1 != -1).any(1).to(torch.int32)
+        tensors = {"goals": rows, "traits": traits, "rules": rules}
         return struct_of(
             SplitArrays,
-            {"goals": rows},
+            {name: tensor.to(self.stock.device) for name, tensor in tensors.items()},
             shortest=split.steps[0],
             longest=split.steps[1],
             fewest=split.objects[0],
@@ -135,23 +139,6 @@ class GoalTables:
 
     def _goal(self, goal: Goal, start: int) -> dict[str, Any]:
         """One goal as integers."""
-        n = self.stock.n_objects
-        rule_of = [-1] * n
-        wanted = [0] * n
-        for j in goal.welcome:
-            wanted[j] = 1
-        for limit in goal.limit:
-            for j in limit.any:
-                rule_of[j] = RULE_LIMIT
-        recolor = -1
-        for clause in goal.recolor:
-            recolor = COLORS.index(clause.color)
-            for j in clause.any:
-                # one that has the colour already, or cannot show it, may not appear at all
-                rule_of[j] = RULE_RECOLOR if self._takes_color(j, recolor) else RULE_LIMIT + 100
-        for index, rule in enumerate(goal.forbid):
-            for j in rule.any:
-                rule_of[j] = index
         forbid = [self.sets.index(rule.any) for rule in goal.forbid]
         instead = [self.sets.index(rule.instead) if rule.instead else -1 for rule in goal.forbid]
         want = [self.sets.index(clause.any) for clause in goal.want]
@@ -159,7 +146,7 @@ class GoalTables:
             "forbid": (forbid + [-1] * FORBIDS)[:FORBIDS],
             "instead": (instead + [-1] * FORBIDS)[:FORBIDS],
             "want": (want + [-1] * WANTS)[:WANTS],
-            "recolor": recolor,
+            "recolor": COLORS.index(goal.recolor[-1].color) if goal.recolor else -1,
             "limit_set": self.sets.index(goal.limit[0].any) if goal.limit else -1,
             "limit": goal.limit[0].at_most if goal.limit else 0,
             "background": sum(1 << BACKGROUNDS.index(kind) for kind in goal.background),
@@ -167,9 +154,37 @@ class GoalTables:
             "headline": [start, len(goal.headlines)],
             "tone": TONES.index(goal.tone) if goal.tone else -1,
             "phrasings": len(goal.phrasings),
-            "rule_of": rule_of,
-            "wanted": wanted,
         }
+
+    def _rules(self, goal: Goal) -> list[int]:
+        """The rule of a goal that each object breaks; -1 none."""
+        rules = [-1] * self.stock.n_objects
+        for limit in goal.limit:
+            for j in limit.any:
+                rules[j] = RULE_LIMIT
+        for clause in goal.recolor:
+            color = COLORS.index(clause.color)
+            for j in clause.any:
+                # one that has the colour already, or cannot show it, may not appear at all
+                rules[j] = RULE_RECOLOR if self._takes_color(j, color) else RULE_LIMIT + 100
+        for index, rule in enumerate(goal.forbid):
+            for j in rule.any:
+                rules[j] = index
+        return rules
+
+    def _traits(self, first: int, second: int) -> list[int]:
+        """What each object is to one or two goals: twice the rule it breaks, and 1 more if it is wished for.
+
+        Rules 0 to 4 are the first goal's, 5 to 9 the second's; -1 is none, -2 several.
+        """
+        rules = self._rules(self.book.goals[first])
+        wished = set(self.book.goals[first].welcome)
+        if second >= 0:
+            wished |= set(self.book.goals[second].welcome)
+            for j, rule in enumerate(self._rules(self.book.goals[second])):
+                if rule >= 0:
+                    rules[j] = rule + RULES if rules[j] < 0 else -2
+        return [2 * rule + (j in wished) for j, rule in enumerate(rules)]
 
     def _takes_color(self, sprite: int, color: int) -> bool:
         if sprite not in self._suitable:

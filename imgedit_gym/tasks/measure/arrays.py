@@ -193,6 +193,12 @@ def cell_at(box: wp.vec4i, i: int) -> int:
 
 
 @wp.func
+def is_itself(found: Found, n: int, slot: int) -> bool:
+    """Whether an object that changed kept its form: it stands there in another colour."""
+    return found.slot_likeness[n, slot] > 0.95 and found.slot_form[n, slot] > 0.5
+
+
+@wp.func
 def is_shade(color: wp.vec3, ground: wp.vec3) -> bool:
     """Whether a colour may be no more than the ground in shade."""
     share = luma(color) / wp.max(luma(ground), 1.0)

@@ -30,7 +30,7 @@ ROWS = wp.constant(MAX_REQUIREMENTS)
 EXACT = wp.constant(8.0)
 CLEAR = wp.constant(17.0)
 DOUBTFUL = wp.constant(22.0)
-HOPELESS = wp.constant(66.0)
+HOPELESS = wp.constant(58.0)
 
 # shares of an object's place that must be clean for none and all of a requirement's value
 DIRTY = wp.constant(0.56)

@@ -4,7 +4,7 @@
 import warp as wp
 
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_shade, plate_cell
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_itself, is_shade, plate_cell
 
 _Lines = wp.types.vector(length=32, dtype=wp.int32)
 
@@ -19,6 +19,8 @@ def _is_new(known: Known, found: Found, n: int, b: int, cell: int) -> bool:
         return False
     label = int(known.labels[b, cell])
     if label == const.HEADLINE:
+        return False
+    if label >= 1 and label <= const.SLOTS and is_itself(found, n, label - 1):
         return False
     if (flags & const.AS_SOURCE) != 0:
         if label >= 1 and label <= const.SLOTS:
@@ -140,7 +142,7 @@ def find_things(first: int, known: Known, rows: wp.array(dtype=wp.int64), found:
                         found.stack[n, top] = other
                         top += 1
         box = _box_of(found, n, count)
-        if area >= 4 and wp.max(box[2] - box[0], box[3] - box[1]) >= 3 and area < const.CELLS / 3:
+        if area >= 4 and wp.max(box[2] - box[0], box[3] - box[1]) >= 3 and area < const.CELLS / 4:
             found.boxes[n, count] = box
             count += 1
         else:

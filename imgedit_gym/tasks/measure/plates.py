@@ -78,6 +78,23 @@ def _plate_gap(known: Known, found: Found, n: int, b: int, plate: int, tone: int
 
 
 @wp.func
+def _is_flat(known: Known, found: Found, n: int, b: int) -> bool:
+    """Whether the visible background is all of one colour."""
+    total = float(0.0)
+    squares = float(0.0)
+    count = float(1.0e-3)
+    for i in range(const.CELLS / _SCREENED):
+        cell = _SCREENED * i + 3
+        if is_ground(known, b, cell):
+            level = luma(found.cells[n, cell])
+            total += level
+            squares += level * level
+            count += 1.0
+    total = total / count
+    return squares / count - total * total < 4.0
+
+
+@wp.func
 def _is_hopeless(known: Known, found: Found, n: int, b: int, plate: int, gap: float, level: float) -> bool:
     """Whether a few cells show that a stock plate is much further off than ``gap``."""
     total = float(0.0)
@@ -122,7 +139,7 @@ def fit_plate(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: F
     tone = wanted(known, b, 7)
     gap = _plate_gap(known, found, n, b, -1, tone)
     own_gap = float(gap)
-    foreign = recolor < 0 and tone < 0 and gap > const.FOREIGN
+    foreign = recolor < 0 and tone < 0 and gap > const.FOREIGN and not _is_flat(known, found, n, b)
     if kinds == 0 and not foreign:
         return
     level = float(0.0)

@@ -20,6 +20,7 @@ _Names = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.int32)
 _Gaps = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.float32)
 
 _MOVES = wp.constant(14)
+_WHOLE_MOVES = wp.constant(6)
 _HELD = wp.constant(0.1)
 _BLURRED = wp.constant(0.08)
 """Share of its surroundings in a cell from which on things are compared with blurred sprites."""
@@ -189,6 +190,26 @@ def _take_crop(
             area = float((y1 - y0) * (x1 - x0))
             crops[n, f, i * const.CROP + j] = color / area
             grounds[n, f, i * const.CROP + j] = ground_color(found, n, ground / area)
+
+
+@wp.func
+def _is_flat(
+    found: Found, n: int, f: int, crops: wp.array3d(dtype=wp.vec3), grounds: wp.array3d(dtype=wp.vec3)
+) -> bool:
+    """Whether what sets a crop apart from the ground is all of one colour: no sprite is."""
+    total = wp.vec3(0.0, 0.0, 0.0)
+    squares = wp.vec3(0.0, 0.0, 0.0)
+    count = float(1.0e-3)
+    for i in range(const.CROP * const.CROP):
+        color = crops[n, f, i]
+        if distance(color, grounds[n, f, i]) > 16.0:
+            total += color
+            squares += wp.cw_mul(color, color)
+            count += 1.0
+    total = total / count
+    spread = squares / count - wp.cw_mul(total, total)
+    scale = tone_scale(found, n)
+    return spread[0] + spread[1] + spread[2] < 200.0 * scale * scale and found.blend[n] <= 0.0
 
 
 @wp.func
@@ -421,6 +442,8 @@ def name_things(
         if tight[2] == 0 or best_gap < 1.5 * const.EXACT or (shade == 1 and wp.length(tried - box) < 1.0):
             continue
         _take_crop(canvas, known, found, n, b, f, tried, 1, crops, grounds)
+        if _is_flat(found, n, f, crops, grounds):
+            continue
         # a thing may stand in the picture's light, in none, or in that of a background that was swapped in
         for lit in range(3):
             light = known.light[b]
@@ -475,7 +498,11 @@ def name_things(
                 _take_crop(canvas, known, found, n, b, f, mine, 2, crops, grounds)
                 gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, gap, crops, grounds)
                 for round in range(3):
-                    for move in range(_MOVES):
+                    # as a whole first, side by side later
+                    moves = int(_MOVES)
+                    if round == 0:
+                        moves = int(_WHOLE_MOVES)
+                    for move in range(moves):
                         moved = _moved(mine, move, reach)
                         if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
                             _take_crop(canvas, known, found, n, b, f, moved, 2, crops, grounds)
@@ -484,7 +511,7 @@ def name_things(
                                 gap = other
                                 mine = wp.vec4(moved)
                     reach = 0.5 * reach
-                    if gap > const.HOPELESS - 15.0 * float(round + 1):
+                    if gap > 50.0 - 8.0 * float(round):
                         # it will not come close enough any more
                         break
                 _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)

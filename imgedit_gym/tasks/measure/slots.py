@@ -5,7 +5,17 @@ import warp as wp
 
 from imgedit_gym.kernels.color import chroma, clamp_color, distance, hue_gap, hue_of, luma
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, cell_at, cells_of, ground_color, plate_cell, ramp, untoned
+from imgedit_gym.tasks.measure.arrays import (
+    Found,
+    Known,
+    cell_at,
+    cells_of,
+    ground_color,
+    is_itself,
+    plate_cell,
+    ramp,
+    untoned,
+)
 
 
 @wp.func
@@ -39,7 +49,7 @@ def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
     found.bounds[n, const.FREE + slot] = wp.vec4i(0, 0, const.GRID, const.GRID)
     found.sprite[n, const.FREE + slot] = -1
     found.find_quality[n, const.FREE + slot] = 0.0
-    if known.slots[b, slot] == -1 or found.slot_source[n, slot] >= 0.6:
+    if known.slots[b, slot] == -1 or found.slot_source[n, slot] >= 0.6 or is_itself(found, n, slot):
         return
     place = known.places[b, slot]
     if place[2] == 0:

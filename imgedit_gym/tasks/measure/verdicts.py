@@ -100,7 +100,7 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
             if (
                 found.slot_likeness[n, slot] > 0.75
                 and found.slot_bare[n, slot] < 0.5
-                and not _covered(known, found, n, b, slot, size, const.CLEAR)
+                and not _covered(known, found, n, b, slot, size, 10.0)
             ):
                 # still itself, in another colour
                 value = float(0.0)
