@@ -32,6 +32,8 @@ from imgedit_gym.tasks.measure.verdicts import reach_verdicts
 
 CELLS = GRID * GRID
 
+LUMA = (0.299, 0.587, 0.114)
+
 PART = 512
 """Pictures measured together: what the kernels leave for each other takes about 140 kB a picture."""
 
@@ -112,6 +114,7 @@ class PixelChecklist:
                 "busyness": self._busyness,
                 "stock_plates": stock.plates,
                 "stock_cells": stock_cells,
+                "stock_levels": (stock_cells.mean(1) @ torch.tensor(LUMA, device=device)).contiguous(),
                 "stock_detail": stock_detail,
                 "stock_busyness": stock_busyness,
                 "lights": stock.lights,

@@ -34,6 +34,7 @@ class Known:
     busyness: wp.array2d(dtype=wp.float32)
     stock_plates: wp.array4d(dtype=wp.uint8)
     stock_cells: wp.array2d(dtype=wp.vec3)
+    stock_levels: wp.array(dtype=wp.float32)
     stock_detail: wp.array2d(dtype=wp.float32)
     stock_busyness: wp.array2d(dtype=wp.float32)
     lights: wp.array(dtype=wp.vec3)

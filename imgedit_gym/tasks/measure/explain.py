@@ -105,14 +105,15 @@ def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool)
         # or it continues what is seen beside it
         y = cell / const.GRID
         x = cell % const.GRID
-        for i in range(49):
-            yy = wp.clamp(y + i / 7 - 3, 0, const.GRID - 1)
-            xx = wp.clamp(x + i % 7 - 3, 0, const.GRID - 1)
-            other = yy * const.GRID + xx
-            if is_ground(known, b, other) and distance(c, found.cells[n, other]) < 10.0 * scale + slack:
-                if wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack:
-                    if distance(found.cells[n, other], _ground_here(known, found, n, b, other)) < near + slack:
-                        marks = marks | const.AS_BACKGROUND
+        for yy in range(wp.max(y - 3, 0), wp.min(y + 4, const.GRID)):
+            for xx in range(wp.max(x - 3, 0), wp.min(x + 4, const.GRID)):
+                other = yy * const.GRID + xx
+                if marks == 0 and is_ground(known, b, other):
+                    beside = found.cells[n, other]
+                    if distance(c, beside) < 10.0 * scale + slack:
+                        alike = wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack
+                        if alike and distance(beside, _ground_here(known, found, n, b, other)) < near + slack:
+                            marks = int(const.AS_BACKGROUND)
     if distance(c, meant) < near + slack:
         marks = marks | const.AS_SOURCE
     if distance(meant, bare) > 20.0 * scale + room:

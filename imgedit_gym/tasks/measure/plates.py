@@ -97,19 +97,14 @@ def _is_flat(known: Known, found: Found, n: int, b: int) -> bool:
 @wp.func
 def _is_hopeless(known: Known, found: Found, n: int, b: int, plate: int, gap: float, level: float) -> bool:
     """Whether a few cells show that a stock plate is much further off than ``gap``."""
+    share = wp.clamp(level / wp.max(known.stock_levels[plate], 1.0), 0.4, 1.8)
     total = float(0.0)
     count = float(1.0e-3)
-    theirs = float(0.0)
-    for i in range(const.CELLS / _SCREENED):
-        cell = _SCREENED * i + 3
-        if is_ground(known, b, cell):
-            theirs += luma(known.stock_cells[plate, cell])
-            count += 1.0
-    share = wp.clamp(level * count / wp.max(theirs, 1.0), 0.4, 1.8)
     for i in range(const.CELLS / _SCREENED):
         cell = _SCREENED * i + 3
         if is_ground(known, b, cell):
             total += wp.min(distance(found.cells[n, cell], share * known.stock_cells[plate, cell]), 60.0)
+            count += 1.0
     return total / count > gap + _HOPELESS
 
 
@@ -132,13 +127,16 @@ def fit_plate(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: F
     n = first + wp.tid()
     b = int(rows[n])
     found.plate[n] = -1
-    if _own_gap(known, found, n, b) < 3.0:
+    own_gap = _own_gap(known, found, n, b)
+    if own_gap < 3.0:
         return
     kinds = wp.max(wanted(known, b, 4), 0)
     recolor = wanted(known, b, 5)
     tone = wanted(known, b, 7)
-    gap = _plate_gap(known, found, n, b, -1, tone)
-    own_gap = float(gap)
+    gap = own_gap
+    if kinds > 0 or tone >= 0:
+        gap = _plate_gap(known, found, n, b, -1, tone)
+    own_gap = wp.min(own_gap, gap)
     foreign = recolor < 0 and tone < 0 and gap > const.FOREIGN and not _is_flat(known, found, n, b)
     if kinds == 0 and not foreign:
         return

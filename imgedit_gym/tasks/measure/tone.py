@@ -18,8 +18,8 @@ from imgedit_gym.tasks.measure.arrays import (
 )
 
 _TRIED = wp.constant(27)
-_SAMPLED = wp.constant(4)
-_TURNS = wp.constant(4)
+_SAMPLED = wp.constant(8)
+_TURNS = wp.constant(3)
 
 
 @wp.func
