@@ -19,7 +19,7 @@ from imgedit_gym.kernels.runtime import launch, struct_of
 from imgedit_gym.tasks.measure.arrays import Found, Known, find_places
 from imgedit_gym.tasks.measure.busyness import rate_busyness, recall_plates
 from imgedit_gym.tasks.measure.constants import COARSE_EDGE, CROP_EDGE, FREE_FINDS, MAX_FINDS
-from imgedit_gym.tasks.measure.explain import explain_cells
+from imgedit_gym.tasks.measure.explain import explain_cells, rate_ground
 from imgedit_gym.tasks.measure.find import find_things
 from imgedit_gym.tasks.measure.ground import fit_ground
 from imgedit_gym.tasks.measure.headlines import read_headlines
@@ -183,6 +183,7 @@ class PixelChecklist:
         for fit in (fit_plate, fit_tone, fit_ground):
             launch(fit, n, [known, rows, found], device)
         launch(explain_cells, (n, GRID), [known, rows, found], device)
+        launch(rate_ground, n, [known, rows, found], device)
         launch(survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
         naming = [canvas, known, rows, FREE_FINDS, found, *crops]
         launch(name_things, (n, MAX_OBJECTS), naming, device)
@@ -221,6 +222,7 @@ class PixelChecklist:
                 "expected": real(CELLS, 3),
                 "flags": whole(CELLS),
                 "find_of": whole(CELLS),
+                "ground_seen": real(),
                 "stack": whole(CELLS),
                 "plate": whole(),
                 "plain": whole(),

@@ -58,6 +58,7 @@ class Found:
     expected: wp.array2d(dtype=wp.vec3)
     flags: wp.array2d(dtype=wp.int32)
     find_of: wp.array2d(dtype=wp.int32)
+    ground_seen: wp.array(dtype=wp.float32)
     stack: wp.array2d(dtype=wp.int32)
     plate: wp.array(dtype=wp.int32)
     plain: wp.array(dtype=wp.int32)

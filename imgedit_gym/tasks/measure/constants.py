@@ -42,6 +42,9 @@ ENOUGH = wp.constant(0.8)
 FOREIGN = wp.constant(16.0)
 """Mean distance of the visible background from its own plate above which it must be another one."""
 
+LOST = wp.constant(0.4)
+"""Share of the background that must still be seen for new things to be looked for."""
+
 # flags of a cell
 AS_BACKGROUND = wp.constant(1)
 AS_SOURCE = wp.constant(2)

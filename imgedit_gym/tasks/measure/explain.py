@@ -122,6 +122,21 @@ def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool)
 
 
 @wp.kernel
+def rate_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
+    """Share of the bare background that is still seen, whatever colour or plate it has now."""
+    n = first + wp.tid()
+    b = int(rows[n])
+    visible = float(1.0e-3)
+    explained = float(0.0)
+    for cell in range(const.CELLS):
+        if is_ground(known, b, cell):
+            visible += 1.0
+            if (found.flags[n, cell] & const.AS_BACKGROUND) != 0:
+                explained += 1.0
+    found.ground_seen[n] = explained / visible
+
+
+@wp.kernel
 def explain_cells(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """Flag each cell as background, as source, and as one where the two can be told apart; a line a thread."""
     i, y = wp.tid()

@@ -116,6 +116,9 @@ def find_things(first: int, known: Known, rows: wp.array(dtype=wp.int64), found:
             for y in range(wp.max(box[0], 0) * const.GRID / size, y1):
                 for x in range(wp.max(box[1], 0) * const.GRID / size, x1):
                     found.find_of[n, y * const.GRID + x] = -3
+    if found.ground_seen[n] < const.LOST:
+        # without a background, nothing stands out from it
+        return
     count = int(0)
     for start in range(const.CELLS):
         if found.find_of[n, start] != -1 or count >= const.FREE:

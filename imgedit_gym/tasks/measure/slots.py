@@ -51,6 +51,8 @@ def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
     found.find_quality[n, const.FREE + slot] = 0.0
     if known.slots[b, slot] == -1 or found.slot_source[n, slot] >= 0.6 or is_itself(found, n, slot):
         return
+    if found.ground_seen[n] < const.LOST:
+        return
     place = known.places[b, slot]
     if place[2] == 0:
         return

@@ -74,14 +74,7 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
     n = first + wp.tid()
     b = int(rows[n])
     # where hardly anything of the background is to be seen, nothing can be said to have uncovered it
-    visible = float(1.0e-3)
-    explained = float(0.0)
-    for cell in range(const.CELLS):
-        if is_ground(known, b, cell):
-            visible += 1.0
-            if (found.flags[n, cell] & const.AS_BACKGROUND) != 0:
-                explained += 1.0
-    uncovered = ramp(explained / visible, 0.15, 0.35)
+    uncovered = ramp(found.ground_seen[n], 0.15, 0.35)
     for r in range(const.ROWS):
         kind = known.requirements[b, r, 0]
         slot = known.requirements[b, r, 2]
