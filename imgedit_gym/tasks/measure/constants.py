@@ -33,10 +33,10 @@ DOUBTFUL = wp.constant(22.0)
 HOPELESS = wp.constant(58.0)
 
 # shares of an object's place that must be clean for none and all of a requirement's value
-DIRTY = wp.constant(0.56)
-CLEAN = wp.constant(0.76)
+DIRTY = wp.constant(0.54)
+CLEAN = wp.constant(0.71)
 
-ENOUGH = wp.constant(0.8)
+ENOUGH = wp.constant(0.7)
 """Measured value from which on a requirement is met in full."""
 
 FOREIGN = wp.constant(16.0)

@@ -8,10 +8,13 @@ from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, is_ground, wanted
 
 _SAMPLED = wp.constant(2)
+_NEAR = wp.constant(25.0)
+"""Levels from a plate within which a cell is taken for it."""
+
 _SCREENED = wp.constant(28)
 """Every how manieth cell is looked at to rule plates out."""
 
-_HOPELESS = wp.constant(16.0)
+_HOPELESS = wp.constant(18.0)
 """Levels by which a plate that is ruled out is worse than the best so far."""
 
 
@@ -38,32 +41,40 @@ def _plate_gap(known: Known, found: Found, n: int, b: int, plate: int, tone: int
     Brightness is set aside; where a tone was asked for, so are gain and offset of each channel.
     """
     colorless = tone == const.MONOCHROME or tone == const.VINTAGE
-    count = float(1.0e-3)
-    ours = wp.vec3(0.0, 0.0, 0.0)
-    theirs = wp.vec3(0.0, 0.0, 0.0)
-    square = wp.vec3(0.0, 0.0, 0.0)
-    cross = wp.vec3(0.0, 0.0, 0.0)
-    for i in range(const.CELLS / _SAMPLED):
-        cell = _sample(i)
-        if is_ground(known, b, cell):
-            c = found.cells[n, cell]
-            e = _shown(known, b, plate, cell, colorless)
-            count += 1.0
-            ours += c
-            theirs += e
-            square += wp.cw_mul(e, e)
-            cross += wp.cw_mul(e, c)
-    ours = ours / count
-    theirs = theirs / count
-    level = wp.clamp(luma(ours) / wp.max(luma(theirs), 1.0), 0.4, 1.8)
-    gain = wp.vec3(level, level, level)
+    gain = wp.vec3(1.0, 1.0, 1.0)
     offset = wp.vec3(0.0, 0.0, 0.0)
-    if tone >= 0:
-        for k in range(3):
-            variance = wp.max(square[k] / count - theirs[k] * theirs[k], 0.0) + 20.0
-            slope = (cross[k] / count - ours[k] * theirs[k] + 20.0 * level) / variance
-            gain[k] = wp.clamp(slope, 0.35, 2.5)
-        offset = ours - wp.cw_mul(gain, theirs)
+    count = float(1.0e-3)
+    for turn in range(2):
+        near = float(0.0)
+        ours = wp.vec3(0.0, 0.0, 0.0)
+        theirs = wp.vec3(0.0, 0.0, 0.0)
+        square = wp.vec3(0.0, 0.0, 0.0)
+        cross = wp.vec3(0.0, 0.0, 0.0)
+        count = float(1.0e-3)
+        for i in range(const.CELLS / _SAMPLED):
+            cell = _sample(i)
+            if is_ground(known, b, cell):
+                c = found.cells[n, cell]
+                e = _shown(known, b, plate, cell, colorless)
+                count += 1.0
+                # the second time without what stands on the background
+                if turn == 0 or distance(c, wp.cw_mul(gain, e) + offset) < _NEAR:
+                    near += 1.0
+                    ours += c
+                    theirs += e
+                    square += wp.cw_mul(e, e)
+                    cross += wp.cw_mul(e, c)
+        if near > 0.3 * count:
+            ours = ours / near
+            theirs = theirs / near
+            level = wp.clamp(luma(ours) / wp.max(luma(theirs), 1.0), 0.4, 1.8)
+            gain = wp.vec3(level, level, level)
+            if tone >= 0:
+                for k in range(3):
+                    variance = wp.max(square[k] / near - theirs[k] * theirs[k], 0.0) + 20.0
+                    slope = (cross[k] / near - ours[k] * theirs[k] + 20.0 * level) / variance
+                    gain[k] = wp.clamp(slope, 0.35, 2.5)
+                offset = ours - wp.cw_mul(gain, theirs)
     total = float(0.0)
     for i in range(const.CELLS / _SAMPLED):
         cell = _sample(i)
@@ -103,7 +114,8 @@ def _is_hopeless(known: Known, found: Found, n: int, b: int, plate: int, gap: fl
     for i in range(const.CELLS / _SCREENED):
         cell = _SCREENED * i + 3
         if is_ground(known, b, cell):
-            total += wp.min(distance(found.cells[n, cell], share * known.stock_cells[plate, cell]), 60.0)
+            # capped low, as things that stand on the right plate must not rule it out
+            total += wp.min(distance(found.cells[n, cell], share * known.stock_cells[plate, cell]), 32.0)
             count += 1.0
     return total / count > gap + _HOPELESS
 

@@ -290,6 +290,9 @@ def _same_share(known: Known, found: Found, n: int, b: int, ground_weight: float
         if is_ground(known, b, cell) == ground:
             e = _before(known, found, n, b, cell)
             w = _trust(known, found, n, b, cell, ground_weight) * (0.1 + ramp(chroma(e), 8.0, 30.0))
+            if not ground and distance(found.cells[n, cell], plate_cell(known, found, n, b, cell)) < 6.0:
+                # an object that is gone
+                w = float(0.0)
             weight += w
             if distance(found.cells[n, cell], e) < 1.5:
                 same += w
@@ -458,13 +461,17 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     if tone == const.VINTAGE:
         value = ramp(cast, 9.0, 18.0) * ramp(saturation, 0.8, 0.6)
     if tone == const.CONTRASTY:
-        value = ramp(gain, 1.1, 1.22) * ramp(luma(found.offset[n]), -4.0, -12.0)
+        value = ramp(gain, 1.08, 1.18) * ramp(luma(found.offset[n]), -3.0, -10.0)
+        # clipped, it shows in how far apart light and dark have come without all getting lighter or darker
+        apart = spread_p / wp.max(spread_e, 1.0)
+        shift = level_p - level_e - (apart - 1.0) * (level_e - 120.0)
+        value = wp.max(value, ramp(apart, 1.08, 1.16) * ramp(wp.abs(shift), 24.0, 12.0))
     if tone == const.SOFT:
         value = wp.max(ramp(found.sharpness[n], 0.94, 0.84), ramp(found.blend[n], 0.06, 0.1))
         value = value * ramp(found.blend[n], 0.015, 0.035)
     if tone == const.CRISP:
         value = ramp(found.sharpness[n], 1.1, 1.2)
-    if weight < 1.5:
+    if weight < 0.4:
         # nothing old is left that could tell
         value = float(0.0)
     found.tone_value[n] = value * ramp(explained / weight, 0.35, 0.55)

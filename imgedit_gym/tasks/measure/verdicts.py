@@ -90,12 +90,12 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
             ):
                 gone = float(1.0)
             value = gone * ramp(found.slot_clean[n, slot], const.DIRTY, const.CLEAN) * uncovered
-            if (
-                found.slot_likeness[n, slot] > 0.75
-                and found.slot_bare[n, slot] < 0.5
-                and not _covered(known, found, n, b, slot, size, 10.0)
-            ):
-                # still itself, in another colour
+            # what is recognised there must be all the surer, the more the old object's form is still to be seen
+            sure = float(const.CLEAR)
+            if found.slot_likeness[n, slot] > 0.92:
+                sure = float(10.0)
+            itself = found.slot_likeness[n, slot] > 0.75 and found.slot_bare[n, slot] < 0.5
+            if itself and not _covered(known, found, n, b, slot, size, sure):
                 value = float(0.0)
             if arg >= 0:
                 for f in range(const.FINDS):
