@@ -1,0 +1,1 @@
+"""Bridges to other libraries, one file each; each needs its library only when it is imported."""
