@@ -262,8 +262,16 @@ class Engine:
             ImgEditError: If an episode has begun, or a plan is not one; all old plans stay.
         """
         index = self._index(rows)
-        if bool((self.step_index[index] > 0).any()):
-            raise ImgEditError("set_plan works only before the first action of an episode")
+        if len(rows) != len(plans) or len(set(rows)) != len(rows):
+            raise ImgEditError(
+                f"plans: expected one for each environment, each named once; found {len(plans)} for {list(rows)}"
+            )
+        begun = index[self.step_index[index] > 0]
+        if len(begun):
+            raise ImgEditError(
+                "a plan is given before the first action of an episode; "
+                f"environment {int(begun[0])} has taken {int(self.step_index[begun[0]])}"
+            )
         self._write_plans(list(rows), [parse_plan(plan, self.max_plan_steps) for plan in plans])
         self.by_oracle[index] = False
         self.plan_given[index] = True
@@ -272,9 +280,9 @@ class Engine:
 
     def _write_plans(self, rows: Sequence[int], plans: Sequence[Plan]) -> None:
         codes = torch.zeros(len(plans), self.max_plan_steps, 3, dtype=torch.int32)
-        for at, (row, plan) in enumerate(zip(rows, plans, strict=True)):
+        for at, plan in enumerate(plans):
             codes[at, : len(plan)] = torch.tensor([self.vocabulary.encode(step) for step in plan], dtype=torch.int32)
-            self._plans[row] = plan
+        self._plans.update(zip(rows, plans, strict=True))
         index = self._index(rows)
         self.plan_codes[index] = codes.to(self.device)
         self.plan_length[index] = torch.tensor([len(plan) for plan in plans], dtype=torch.int32, device=self.device)
@@ -315,18 +323,19 @@ class Engine:
         self._rewards[acting, at] = reward[acting]
         return StepResult(reward, terminated, verdict, problems, changed)
 
-    def _in_range(self, actions: torch.Tensor) -> torch.Tensor:
-        """Actions on the device, checked."""
+    def _in_range(self, actions: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+        """Actions of all environments, or of some, on the device, checked."""
         actions = actions.to(self.device, torch.int64)
         n_tools, n_regions = self.nvec
-        if actions.shape != (self.num_envs, 2):
-            raise ImgEditError(f"actions must have the shape ({self.num_envs}, 2); found {tuple(actions.shape)}")
+        n = self.num_envs if rows is None else len(rows)
+        if actions.shape != (n, 2):
+            raise ImgEditError(f"actions must have the shape ({n}, 2); found {tuple(actions.shape)}")
         outside = ((actions < 0) | (actions >= self._limits)).any(1)
         if bool(outside.any()):
             row = int(outside.nonzero()[0])
             raise ImgEditError(
                 f"actions: expected a tool below {n_tools} and a region below {n_regions}; "
-                f"found {actions[row].tolist()} for environment {row}"
+                f"found {actions[row].tolist()} for environment {row if rows is None else int(rows[row])}"
             )
         return actions
 
@@ -481,22 +490,24 @@ class Engine:
             The pictures after the step, fresh, and the verdicts on them. The environments stay as they are; the
             judge's work is counted.
         """
-        canvas = canvas.clone()
+        actions = self._in_range(actions, rows)
+        canvas = canvas.clone(memory_format=torch.contiguous_format)
         codes = self.plan_codes[rows, indices.long()]
         steps = StepBatch(codes, lambda i: self.plan(int(rows[i]))[int(indices[i])])
-        changed = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
         for tool in actions[:, 0].unique().tolist():
+            if tool == 0:
+                continue
             at = (actions[:, 0] == tool).nonzero().flatten()
             used = self.tools[tool]
             regions = self.regions.regions(rows[at], actions[at, 1])
             mine = steps.rows(at)
             fine = (used.check(regions, mine) == 0).nonzero().flatten()
-            if tool and len(fine):
+            if len(fine):
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
                 edited = used.apply(canvas.index_select(0, at), regions, mine)
-                changed[at] = _confine(used, canvas, at, edited, regions) > 0
+                _confine(used, canvas, at, edited, regions)
         # a picture that is not the environment's own has no judgement to be kept
-        changed |= (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
+        changed = (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
         self.judged.index_add_(0, rows, changed.long())
         due = torch.where(self.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).to(torch.int32)
         return canvas, self.judgements.foresee(canvas, due, rows, changed)

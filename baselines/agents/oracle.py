@@ -23,6 +23,9 @@ CANDIDATES = {
 }
 """Tools worth trying for a verb; a third party's tools are tried for every verb."""
 
+SLICE = 16
+"""Tasks searched together: each follows several pictures at a time."""
+
 TIE = 0.02
 """Preservation and quality decide between tools that earn the same."""
 
@@ -45,24 +48,26 @@ class OracleAgent(Agent):
         """Take the engine, whose answers the oracle uses."""
         self._engine = engine
         self._regions = [oracle_regions(engine, row) for row in range(engine.num_envs)]
-        self._chosen: list[list[int]] | None = None
+        self._chosen: dict[int, list[int]] | None = None
 
     def act(self, observations: dict[str, np.ndarray], infos: dict[str, Any]) -> np.ndarray:
         """The next of the best tools, at the region the plan concerns."""
         rows = np.flatnonzero(infos["active"]).tolist()
         if self._chosen is None:
-            self._chosen = self._search({row: list(infos["plan"][row]) for row in rows})
+            self._chosen = {}
+            for start in range(0, len(rows), SLICE):
+                self._chosen |= self._search({row: list(infos["plan"][row]) for row in rows[start : start + SLICE]})
         actions = np.zeros((self._engine.num_envs, 2), dtype=np.int64)
         for row in rows:
             index = int(infos["plan_index"][row])
             actions[row] = self._chosen[row][index], self._regions[row][index]
         return actions
 
-    def _search(self, plans: dict[int, list[PlanStep]]) -> list[list[int]]:
+    def _search(self, plans: dict[int, list[PlanStep]]) -> dict[int, list[int]]:
         """The best tools for each plan, by environment."""
         engine = self._engine
         device = engine.device
-        chosen: list[list[int]] = [[] for _ in range(engine.num_envs)]
+        chosen: dict[int, list[int]] = {}
         # the beam: whose picture, the tools that made it, the picture
         owners = sorted(plans)
         tools: list[list[int]] = [[] for _ in owners]

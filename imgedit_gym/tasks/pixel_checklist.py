@@ -226,6 +226,7 @@ class PixelChecklist:
                 "stack": whole(CELLS),
                 "plate": whole(),
                 "plain": whole(),
+                "look_gaps": real(2),
                 "tone": real(3, 3),
                 "untone": real(3, 3),
                 "offset": real(3),

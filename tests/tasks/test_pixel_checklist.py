@@ -75,7 +75,9 @@ class Stage:
         if change is not None:
             change(scene)
         room = torch.zeros_like(self.batch.images), torch.zeros_like(self.batch.images)
-        self.source.renderer.draw(scene, ROW, *room, torch.zeros_like(self.batch.segments), torch.zeros_like(self.batch.segments))
+        self.source.renderer.draw(
+            scene, ROW, *room, torch.zeros_like(self.batch.segments), torch.zeros_like(self.batch.segments)
+        )
         return room[0]
 
     def measure(self, picture=None):

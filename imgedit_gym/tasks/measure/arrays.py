@@ -62,6 +62,7 @@ class Found:
     stack: wp.array2d(dtype=wp.int32)
     plate: wp.array(dtype=wp.int32)
     plain: wp.array(dtype=wp.int32)
+    look_gaps: wp.array(dtype=wp.vec2)
     tone: wp.array(dtype=wp.mat33)
     untone: wp.array(dtype=wp.mat33)
     offset: wp.array(dtype=wp.vec3)

@@ -15,6 +15,7 @@ FREE_FINDS = 10
 MAX_FINDS = FREE_FINDS + MAX_OBJECTS
 SHORTLIST_LENGTH = 6
 
+LINES = _GRID
 GRID = wp.constant(_GRID)
 CELLS = wp.constant(_GRID * _GRID)
 CROP = wp.constant(CROP_EDGE)

@@ -6,7 +6,7 @@ import warp as wp
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_itself, is_shade, plate_cell
 
-_Lines = wp.types.vector(length=32, dtype=wp.int32)
+_Lines = wp.types.vector(length=const.LINES, dtype=wp.int32)
 
 _LONG = wp.constant(1.35)
 """Edges of a typical object beyond which an area is taken for several."""
@@ -85,7 +85,8 @@ def _cut(known: Known, found: Found, n: int, b: int, area: int, box: wp.vec4i, e
                 lines[at] += 1
     best = int(-1)
     best_cost = float(1.0e9)
-    for at in range(low + int(0.5 * edge), low + length - int(0.5 * edge) + 1):
+    half = wp.max(int(0.5 * edge), 1)
+    for at in range(low + half, low + length - half + 1):
         # thing ends with one line and another begins with the next
         cost = float(wp.min(lines[at], lines[wp.max(at - 1, 0)])) + 0.5 * float(lines[at] + lines[wp.max(at - 1, 0)])
         # parts of the typical size are the likeliest

@@ -23,7 +23,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
         found.ground_own[n] = 1
         found.ground_gain[n] = wp.vec3(1.0, 1.0, 1.0)
         found.ground_offset[n] = wp.vec3(0.0, 0.0, 0.0)
-    if recolor >= 0:
+    if recolor >= 0 and found.plate[n] != -2:
         g = wp.vec3(1.0, 1.0, 1.0)
         o = wp.vec3(0.0, 0.0, 0.0)
         for turn in range(4):

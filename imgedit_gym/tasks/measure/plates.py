@@ -183,15 +183,18 @@ def fit_plate(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: F
         # once more around the mean, so that things standing on the background do not pull it
         inner = wp.vec3(0.0, 0.0, 0.0)
         inner_count = float(0.0)
-        spread = float(0.0)
         for cell in range(const.CELLS):
-            if is_ground(known, b, cell):
-                d = distance(found.cells[n, cell], mean)
-                spread += wp.min(d + 0.3 * found.detail[n, cell], 60.0)
-                if d < 30.0:
-                    inner += found.cells[n, cell]
-                    inner_count += 1.0
-        if inner_count > 0.5 * count and spread / wp.max(count, 1.0) + 1.5 < gap:
-            found.plate[n] = -2
-            mean = inner / inner_count
+            if is_ground(known, b, cell) and distance(found.cells[n, cell], mean) < 30.0:
+                inner += found.cells[n, cell]
+                inner_count += 1.0
+        if inner_count > 0.5 * count:
+            inner = inner / inner_count
+            spread = float(0.0)
+            for cell in range(const.CELLS):
+                if is_ground(known, b, cell):
+                    off = distance(found.cells[n, cell], inner)
+                    spread += wp.min(off + 0.3 * found.detail[n, cell], 60.0)
+            if spread / count + 1.5 < gap:
+                found.plate[n] = -2
+                mean = inner
         found.ground_mean[n] = mean

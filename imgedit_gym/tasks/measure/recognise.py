@@ -57,7 +57,8 @@ def _is_new_pixel(
     if f < const.FREE and owner != f and not _touches(found, n, f, cell):
         return False
     c = read_color(canvas, n, y, x)
-    far = 24.0 * tone_scale(found, n)
+    # a blurred edge reaches further than the thing
+    far = (24.0 + 60.0 * wp.max(found.blend[n] - _BLURRED, 0.0)) * tone_scale(found, n)
     ground = ground_color(found, n, plate_pixel(known, found, n, b, y, x))
     if distance(c, ground) < far or (shade == 0 and is_shade(c, ground)):
         return False

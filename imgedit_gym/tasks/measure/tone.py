@@ -247,6 +247,7 @@ def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, ground_wei
         elif gap < other_gap:
             other_gap = gap
             other = i
+    found.look_gaps[n] = wp.vec2(asked_gap, other_gap)
     m = _refined(known, found, n, b, ground_weight, _tried(other))
     if asked_gap < other_gap + 12.0 and asked_gap < 1.0e8:
         wish = _refined(known, found, n, b, ground_weight, _tried(asked))
@@ -342,6 +343,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     found.sharpness[n] = 1.0
     found.tone_value[n] = 0.0
     found.plain[n] = 1
+    found.look_gaps[n] = wp.vec2(1.0e9, 1.0e9)
     if tone < 0:
         return
     # the ground tells no more than twice what the objects tell, and nothing where it has a colour of its own
@@ -356,7 +358,8 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
                 things += _trust(known, found, n, b, cell, 1.0)
         ground_weight = wp.clamp(2.0 * things / ground, 0.05, 1.0)
 
-    found.ground_mean[n] = _visible_ground(known, found, n, b)
+    if found.plate[n] != -2:
+        found.ground_mean[n] = _visible_ground(known, found, n, b)
     detailed = tone == const.SOFT or tone == const.CRISP
     as_before = _same_share(known, found, n, b, ground_weight, True) >= 0.5
     as_before = as_before and _same_share(known, found, n, b, ground_weight, False) >= 0.5
@@ -471,7 +474,11 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
         value = value * ramp(found.blend[n], 0.015, 0.035)
     if tone == const.CRISP:
         value = ramp(found.sharpness[n], 1.1, 1.2)
-    if weight < 0.4:
+    # or the look itself, as it is usually given, explains the picture far better than any other
+    looks = found.look_gaps[n]
+    if not detailed and looks[0] < 9.0 and looks[0] + 1.0 < looks[1]:
+        value = float(1.0)
+    if weight < 0.15:
         # nothing old is left that could tell
         value = float(0.0)
     found.tone_value[n] = value * ramp(explained / weight, 0.35, 0.55)

@@ -139,6 +139,13 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
             have = _count_members(known, found, n, b, arg, 0.5)
             if have <= count and have >= slot:
                 value = float(1.0)
+                # not to be recognised is not to be gone: the places must be clean
+                for s in range(const.SLOTS):
+                    sprite = known.slots[b, s]
+                    if sprite >= 0 and found.slot_source[n, s] <= 0.5:
+                        if known.sets[arg, sprite] > 0:
+                            clean = ramp(found.slot_clean[n, s], const.DIRTY, const.CLEAN) * uncovered
+                            value = wp.min(value, clean)
         # most of the way is all of it: no edit is perfect to the last cell
         found.values[n, r] = wp.min(value / const.ENOUGH, 1.0)
 
