@@ -144,7 +144,7 @@ def _scaled(box: Any, scale: tuple[float, float], where: str, size: int) -> tupl
     if not all(isinstance(edge, (int, float)) and isfinite(edge) for edge in edges):
         raise ImgEditError(f"{where}: expected {_REACH}; found {box!r}")
     top, left, bottom, right = (round(edge * scale[i % 2]) for i, edge in enumerate(box))
-    if not (0 <= top < min(bottom, size) and 0 <= left < min(right, size)):
+    if not (0 <= top < bottom <= size and 0 <= left < right <= size):
         raise ImgEditError(f"{where}: expected {_REACH}, not empty and inside it; found {box!r}")
     return top, left, bottom, right
 
