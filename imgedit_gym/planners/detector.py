@@ -32,7 +32,9 @@ PROPOSALS, SHORTLIST = 16, 6
 LEAST_DIFFERENCE = 18.0
 """Difference from the backdrop, in [0, 255], that is worth explaining."""
 
-PICTURES_AT_ONCE = 16
+PICTURES_AT_ONCE = 1
+"""A picture alone, as sums over several differ in their last bits with how many there are."""
+
 PROPOSAL_FIT = 0.1
 """Least fit of a window worth a closer look."""
 

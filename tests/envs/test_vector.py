@@ -154,10 +154,7 @@ def test_a_batch_is_its_environments(mode, first, n, size, limit, seed):
     [
         {"reward_mode": "additive"},
         {"reward_mode": "outcome", "regions": "cells"},
-        pytest.param(
-            {"planner": "rules"},
-            marks=pytest.mark.xfail(strict=True, reason="the detector's sums differ with the batch"),
-        ),
+        {"planner": "rules"},
         {"planner": "none", "split": "test-compose"},
         {"judge": {"id": "checklist", "combine": "geometric"}, "max_plan_steps": 3},
         {"tools": ["paste", "fill_clone", "swap_background"]},

@@ -253,6 +253,8 @@ def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, ground_wei
         wish = _refined(known, found, n, b, ground_weight, _tried(asked))
         gap = _tone_gap(known, found, n, b, ground_weight, wish, 2)
         # where the picture cannot tell the two apart, it is what was asked for
+        if asked_gap < 9.0 and asked_gap + 1.0 < other_gap:
+            return wish
         if gap < _tone_gap(known, found, n, b, ground_weight, m, 2) + 0.5:
             return wish
     return m
