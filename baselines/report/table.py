@@ -115,7 +115,7 @@ def print_table(results: Mapping[str, Any], console: Console) -> None:
     wide = console.width >= WIDE
     caption = "mean [95 % interval]" if wide else "mean ± the longer half of the 95 % interval"
     table = Table(box=SIMPLE_HEAD, padding=(0, int(wide)), caption=caption, caption_justify="left")
-    table.add_column("agent", overflow="fold", min_width=12)
+    table.add_column("agent", overflow="fold")
     for metric in METRICS:
         table.add_column(metric.label, justify="right", min_width=max(map(len, metric.label.split())))
     for name, values in results["agents"].items():
