@@ -445,17 +445,15 @@ class Engine:
         done = self.step_index / self.plan_length.clamp_min(1)
         return torch.stack([done, self.step_index / budget], 1).clamp(0.0, 1.0)
 
-    def latest(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def latest(self) -> torch.Tensor:
         """The latest action of each environment's episode.
 
         Returns:
-            Tool, region, problem code and changed pixels, ``int64 [B, 4]``, and the reward, ``float32 [B]``; zeros
-            before the first action.
+            Tool, region, problem code and changed pixels, ``int64 [B, 4]``; zeros before the first action.
         """
         at = (self.step_index - 1).clamp(0, self.max_plan_steps - 1).long()
         begun = self.step_index > 0
-        taken = torch.where(begun[:, None], self._taken[self._rows, at], 0)
-        return taken, torch.where(begun, self._rewards[self._rows, at], 0.0)
+        return torch.where(begun[:, None], self._taken[self._rows, at], 0)
 
     def history(self, row: int) -> list[tuple[int, int, int, int, float]]:
         """Tool, region, problem code, changed pixels and reward of each step of an environment's episode."""

@@ -25,6 +25,10 @@ class Checklist(Protocol):
 
     version: str
 
+    def refresh(self, rows: torch.Tensor) -> None:
+        """Take in the tasks of rows that were rewritten, ``int64 [n]``."""
+        ...
+
     def measure(self, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Measurement:
         """Measure pictures.
 

@@ -702,7 +702,7 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
 
     def _info(self, shown: torch.Tensor) -> dict[str, Any]:
         engine, verdict = self.engine, self.engine.verdict
-        taken, _ = engine.latest()
+        taken = engine.latest()
         return self._with_masks(
             {
                 "plan_index": engine.step_index.long(),

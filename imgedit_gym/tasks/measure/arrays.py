@@ -202,6 +202,12 @@ def is_itself(found: Found, n: int, slot: int) -> bool:
 
 
 @wp.func
+def sample_cell(i: int, step: int) -> int:
+    """The i-th of every ``step``-th cells, spread evenly over lines and columns."""
+    return step * i + (i / (const.GRID / step)) % step
+
+
+@wp.func
 def is_shade(color: wp.vec3, ground: wp.vec3) -> bool:
     """Whether a colour may be no more than the ground in shade."""
     share = luma(color) / wp.max(luma(ground), 1.0)

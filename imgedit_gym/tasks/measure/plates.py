@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, is_ground, wanted
+from imgedit_gym.tasks.measure.arrays import Found, Known, is_ground, sample_cell, wanted
 
 _SAMPLED = wp.constant(2)
 _NEAR = wp.constant(25.0)
@@ -16,12 +16,6 @@ _SCREENED = wp.constant(28)
 
 _HOPELESS = wp.constant(18.0)
 """Levels by which a plate that is ruled out is worse than the best so far."""
-
-
-@wp.func
-def _sample(i: int) -> int:
-    """The i-th of the cells looked at, spread evenly over the picture."""
-    return _SAMPLED * i + (i / (const.GRID / _SAMPLED)) % _SAMPLED
 
 
 @wp.func
@@ -52,7 +46,7 @@ def _plate_gap(known: Known, found: Found, n: int, b: int, plate: int, tone: int
         cross = wp.vec3(0.0, 0.0, 0.0)
         count = float(1.0e-3)
         for i in range(const.CELLS / _SAMPLED):
-            cell = _sample(i)
+            cell = sample_cell(i, _SAMPLED)
             if is_ground(known, b, cell):
                 c = found.cells[n, cell]
                 e = _shown(known, b, plate, cell, colorless)
@@ -77,7 +71,7 @@ def _plate_gap(known: Known, found: Found, n: int, b: int, plate: int, tone: int
                 offset = ours - wp.cw_mul(gain, theirs)
     total = float(0.0)
     for i in range(const.CELLS / _SAMPLED):
-        cell = _sample(i)
+        cell = sample_cell(i, _SAMPLED)
         if is_ground(known, b, cell):
             seen = wp.cw_mul(gain, _shown(known, b, plate, cell, colorless)) + offset
             fine = known.plate_detail[b, cell]
@@ -126,7 +120,7 @@ def _own_gap(known: Known, found: Found, n: int, b: int) -> float:
     total = float(0.0)
     count = float(1.0e-3)
     for i in range(const.CELLS / _SAMPLED):
-        cell = _sample(i)
+        cell = sample_cell(i, _SAMPLED)
         if is_ground(known, b, cell):
             total += wp.min(distance(found.cells[n, cell], known.plate[b, cell]), 60.0)
             count += 1.0

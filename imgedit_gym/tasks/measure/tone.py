@@ -12,6 +12,7 @@ from imgedit_gym.tasks.measure.arrays import (
     plate_cell,
     plate_fine,
     ramp,
+    sample_cell,
     toned,
     toned_freely,
     wanted,
@@ -165,7 +166,7 @@ def _tone_gap(known: Known, found: Found, n: int, b: int, ground_weight: float, 
     total = float(0.0)
     weight = float(1.0e-3)
     for j in range(const.CELLS / step):
-        cell = step * j + (j / (const.GRID / step)) % step
+        cell = sample_cell(j, step)
         w = _trust(known, found, n, b, cell, ground_weight)
         if w > 0.0:
             seen = clamp_color(_mapped(m, _before(known, found, n, b, cell)))
@@ -186,7 +187,7 @@ def _refined(known: Known, found: Found, n: int, b: int, ground_weight: float, s
         normal_2 = wp.mat44()
         weight = float(0.0)
         for j in range(const.CELLS / 2):
-            cell = 2 * j + (j / (const.GRID / 2)) % 2
+            cell = sample_cell(j, 2)
             w = _trust(known, found, n, b, cell, ground_weight)
             if w > 0.0:
                 e = _before(known, found, n, b, cell)
@@ -289,7 +290,7 @@ def _same_share(known: Known, found: Found, n: int, b: int, ground_weight: float
     same = float(0.0)
     weight = float(0.0)
     for j in range(const.CELLS / 2):
-        cell = 2 * j + (j / (const.GRID / 2)) % 2
+        cell = sample_cell(j, 2)
         if is_ground(known, b, cell) == ground:
             e = _before(known, found, n, b, cell)
             w = _trust(known, found, n, b, cell, ground_weight) * (0.1 + ramp(chroma(e), 8.0, 30.0))
