@@ -82,12 +82,12 @@ class PixelChecklist:
             return torch.zeros(n, CELLS, *shape, device=device)
 
         self._source, self._source_detail = cells(3), cells()
-        self._plate, self._plate_detail = cells(3), cells()
+        self._plate, self._plate_detail, self._plate_low, self._plate_high = cells(3), cells(), cells(3), cells(3)
         self._labels = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
         self._purity, self._background, self._matte, self._busyness = cells(), cells(), cells(), cells()
         self._places = torch.zeros(n, MAX_OBJECTS, 4, dtype=torch.int32, device=device)
         crops, coarse, aspects = sprite_templates(stock)
-        self._stock = stock_cells, stock_detail, stock_busyness = stock_plate_cells(stock)
+        self._stock = stock_cells, stock_detail, stock_low, stock_high, stock_busyness = stock_plate_cells(stock)
         self._known: Any = struct_of(
             Known,
             {
@@ -107,6 +107,8 @@ class PixelChecklist:
                 "source_detail": self._source_detail,
                 "plate": self._plate,
                 "plate_detail": self._plate_detail,
+                "plate_low": self._plate_low,
+                "plate_high": self._plate_high,
                 "labels": self._labels,
                 "purity": self._purity,
                 "background": self._background,
@@ -116,6 +118,8 @@ class PixelChecklist:
                 "stock_cells": stock_cells,
                 "stock_levels": (stock_cells.mean(1) @ torch.tensor(LUMA, device=device)).contiguous(),
                 "stock_detail": stock_detail,
+                "stock_low": stock_low,
+                "stock_high": stock_high,
                 "stock_busyness": stock_busyness,
                 "lights": stock.lights,
                 "colors": stock.colors,
@@ -157,10 +161,12 @@ class PixelChecklist:
         )
         launch(find_places, len(rows), [rows, self._labels, self._places], batch.device)
         if plates is not None:
-            for known, found in zip(self._stock, (self._plate, self._plate_detail, self._busyness), strict=True):
+            own = self._plate, self._plate_detail, self._plate_low, self._plate_high, self._busyness
+            for known, found in zip(self._stock, own, strict=True):
                 recall_plates(rows, plates, known, found)
             rows = rows[plates < 0]
         reduce_cells(batch.plates, rows, self._plate, self._plate_detail)
+        self._plate_low[rows], self._plate_high[rows] = two_colors(batch.plates[rows])
         # a pattern is known all over: what stood on it can be filled in exactly
         kinds = batch.background[rows]
         self._busyness[rows] = 0.0
@@ -302,8 +308,39 @@ def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return flat(both), flat(coarse), aspects
 
 
-def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mean colour ``[plates, CELLS, 3]``, detail and busyness ``[plates, CELLS]`` of the stock's backgrounds."""
+def two_colors(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A dark and a light value that stand for the pixels of each cell, by channel.
+
+    They are the nodes of the Gauss quadrature with two points: with the cell's mean they keep its variance and its
+    skewness, and lie between its darkest and its lightest pixel.
+
+    Args:
+        images: ``uint8 [n, S, S, 3]``.
+
+    Returns:
+        The dark and the light values, ``float32 [n, CELLS, 3]``.
+    """
+    flat = images.permute(0, 3, 1, 2).double()
+
+    def mean_of(values: torch.Tensor) -> torch.Tensor:
+        return F.adaptive_avg_pool2d(values, GRID)
+
+    mean, square, cube = mean_of(flat), mean_of(flat**2), mean_of(flat**3)
+    variance = (square - mean**2).clamp(min=0)
+    third = cube - 3 * mean * square + 2 * mean**3
+    half_skew = torch.where(variance > 1e-3, 0.5 * third / variance.clamp(min=1e-3), 0.0)
+    root = (half_skew**2 + variance).sqrt()
+    low, high = ((mean + half_skew + sign * root).flatten(2).transpose(1, 2).float().contiguous() for sign in (-1, 1))
+    return low, high
+
+
+def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, ...]:
+    """What is known of the cells of the stock's backgrounds.
+
+    Returns:
+        Mean colour ``[plates, CELLS, 3]``, detail ``[plates, CELLS]``, dark and light values ``[plates, CELLS, 3]`` and
+        busyness ``[plates, CELLS]``.
+    """
     n = len(stock.plates)
     means = torch.zeros(n, CELLS, 3, device=stock.device)
     detail = torch.zeros(n, CELLS, device=stock.device)
@@ -312,4 +349,4 @@ def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.T
     busyness = torch.zeros(n, CELLS, device=stock.device)
     rate_busyness(means, rows, busyness)
     busyness[: len(PATTERNS) * VARIANTS] = 0.0
-    return means, detail, busyness
+    return means, detail, *two_colors(stock.plates), busyness

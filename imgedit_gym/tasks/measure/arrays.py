@@ -27,6 +27,8 @@ class Known:
     source_detail: wp.array2d(dtype=wp.float32)
     plate: wp.array2d(dtype=wp.vec3)
     plate_detail: wp.array2d(dtype=wp.float32)
+    plate_low: wp.array2d(dtype=wp.vec3)
+    plate_high: wp.array2d(dtype=wp.vec3)
     labels: wp.array2d(dtype=wp.uint8)
     purity: wp.array2d(dtype=wp.float32)
     background: wp.array2d(dtype=wp.float32)
@@ -36,6 +38,8 @@ class Known:
     stock_cells: wp.array2d(dtype=wp.vec3)
     stock_levels: wp.array(dtype=wp.float32)
     stock_detail: wp.array2d(dtype=wp.float32)
+    stock_low: wp.array2d(dtype=wp.vec3)
+    stock_high: wp.array2d(dtype=wp.vec3)
     stock_busyness: wp.array2d(dtype=wp.float32)
     lights: wp.array(dtype=wp.vec3)
     variants: int
@@ -180,6 +184,67 @@ def plate_fine(known: Known, found: Found, n: int, b: int, cell: int) -> float:
     if plate == -2:
         return 0.0
     return known.plate_detail[b, cell]
+
+
+@wp.func
+def _beyond(value: float) -> float:
+    """What the limits of colours take from a value."""
+    return wp.clamp(value, 0.0, 255.0) - value
+
+
+@wp.func
+def ground_under(known: Known, found: Found, n: int, b: int, cell: int, linear: wp.mat33, offset: wp.vec3) -> wp.vec3:
+    """What the bare background would show in a cell under a change of colour, its pixels limited one by one."""
+    mean = plate_cell(known, found, n, b, cell)
+    plate = found.plate[n]
+    shown = linear * mean + offset
+    if plate == -2:
+        return clamp_color(shown)
+    low = wp.vec3()
+    high = wp.vec3()
+    if plate >= 0:
+        low = known.stock_low[plate, cell]
+        high = known.stock_high[plate, cell]
+    else:
+        low = known.plate_low[b, cell]
+        high = known.plate_high[b, cell]
+    dark = linear * low + offset
+    light = linear * high + offset
+    for k in range(3):
+        share = float(0.5)
+        if high[k] > low[k] + 0.01:
+            share = (mean[k] - low[k]) / (high[k] - low[k])
+        shown[k] = shown[k] + (1.0 - share) * _beyond(dark[k]) + share * _beyond(light[k])
+    return clamp_color(shown)
+
+
+@wp.func
+def ground_cell(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
+    """What the bare background shows now in a cell."""
+    if found.ground_own[n] == 1:
+        return ground_under(known, found, n, b, cell, wp.diag(found.ground_gain[n]), found.ground_offset[n])
+    return ground_under(known, found, n, b, cell, found.tone[n], found.offset[n])
+
+
+@wp.func
+def unclipped_share(known: Known, found: Found, n: int, b: int, cell: int) -> float:
+    """How much of the bare background's detail in a cell the limits of colours leave, in [0, 1]."""
+    plate = found.plate[n]
+    if plate == -2:
+        return 1.0
+    low = known.plate_low[b, cell]
+    high = known.plate_high[b, cell]
+    if plate >= 0:
+        low = known.stock_low[plate, cell]
+        high = known.stock_high[plate, cell]
+    linear = found.tone[n]
+    offset = found.offset[n]
+    if found.ground_own[n] == 1:
+        linear = wp.diag(found.ground_gain[n])
+        offset = found.ground_offset[n]
+    dark = linear * low + offset
+    light = linear * high + offset
+    return distance(clamp_color(light), clamp_color(dark)) / wp.max(distance(light, dark), 1.0e-3)
 
 
 @wp.func

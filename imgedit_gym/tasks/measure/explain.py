@@ -8,12 +8,12 @@ from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import (
     Found,
     Known,
-    ground_color,
+    ground_cell,
     is_ground,
-    plate_cell,
     plate_fine,
     tone_scale,
     toned_freely,
+    unclipped_share,
 )
 
 _SAME = wp.constant(0.75)
@@ -25,15 +25,9 @@ def _source_here(known: Known, found: Found, n: int, b: int, cell: int, share: f
     """What a cell of the untouched objects would show now, a share of it the background as it is."""
     source = toned_freely(found, n, known.source[b, cell])
     if found.plate[n] != -1 or found.ground_own[n] == 1:
-        ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+        ground = ground_cell(known, found, n, b, cell)
         source += share * (ground - toned_freely(found, n, known.plate[b, cell]))
     return clamp_color(source)
-
-
-@wp.func
-def _ground_here(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
-    """What a cell of the bare background would show now."""
-    return ground_color(found, n, plate_cell(known, found, n, b, cell))
 
 
 @wp.func
@@ -60,7 +54,7 @@ def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool)
         found.expected[n, cell] = source
         found.flags[n, cell] = flags
         return
-    bare = _ground_here(known, found, n, b, cell)
+    bare = ground_cell(known, found, n, b, cell)
     meant = _source_here(known, found, n, b, cell, known.matte[b, cell])
     # a background may have been changed through shadows and soft edges, or around them
     cut_out = _source_here(known, found, n, b, cell, known.background[b, cell])
@@ -76,7 +70,7 @@ def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool)
             y = wp.clamp(cell / const.GRID + i / 3 - 1, 0, const.GRID - 1)
             x = wp.clamp(cell % const.GRID + i % 3 - 1, 0, const.GRID - 1)
             around = y * const.GRID + x
-            ground_around += _ground_here(known, found, n, b, around)
+            ground_around += ground_cell(known, found, n, b, around)
             source_around += _source_here(known, found, n, b, around, known.matte[b, around])
         bare = clamp_color(bare + blend * (ground_around / 9.0 - bare))
         meant = clamp_color(meant + blend * (source_around / 9.0 - meant))
@@ -86,7 +80,8 @@ def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool)
         g = found.ground_gain[n]
         strength = luma(wp.vec3(wp.abs(g[0]), wp.abs(g[1]), wp.abs(g[2])))
     rough = plate_fine(known, found, n, b, cell) * strength * found.sharpness[n]
-    detail_gap = wp.abs(found.detail[n, cell] - rough)
+    left = rough * unclipped_share(known, found, n, b, cell)
+    detail_gap = wp.abs(found.detail[n, cell] - left)
     # behind an object, a busy background need only be guessed as well as its surroundings vary
     room = float(0.0)
     if known.labels[b, cell] > wp.uint8(0):
@@ -112,7 +107,7 @@ def _explain(known: Known, found: Found, n: int, b: int, cell: int, plain: bool)
                     beside = found.cells[n, other]
                     if distance(c, beside) < 10.0 * scale + slack:
                         alike = wp.abs(found.detail[n, cell] - found.detail[n, other]) < 5.0 + slack
-                        if alike and distance(beside, _ground_here(known, found, n, b, other)) < near + slack:
+                        if alike and distance(beside, ground_cell(known, found, n, b, other)) < near + slack:
                             marks = int(const.AS_BACKGROUND)
     if distance(c, meant) < near + slack:
         marks = marks | const.AS_SOURCE

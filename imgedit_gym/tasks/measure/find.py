@@ -4,7 +4,7 @@
 import warp as wp
 
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_itself, is_shade, plate_cell
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_cell, is_itself, is_shade
 
 _Lines = wp.types.vector(length=const.LINES, dtype=wp.int32)
 
@@ -77,7 +77,7 @@ def _cut(known: Known, found: Found, n: int, b: int, area: int, box: wp.vec4i, e
     for y in range(box[0], box[2]):
         for x in range(box[1], box[3]):
             cell = y * const.GRID + x
-            ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+            ground = ground_cell(known, found, n, b, cell)
             if found.find_of[n, cell] == area and not is_shade(found.cells[n, cell], ground):
                 at = y
                 if axis == 1:

@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, is_ground, plate_cell, plate_fine, ramp, wanted
+from imgedit_gym.tasks.measure.arrays import Found, Known, ground_cell, is_ground, plate_cell, plate_fine, ramp, wanted
 
 
 @wp.kernel
@@ -68,7 +68,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     mean = wp.vec3(0.0, 0.0, 0.0)
     for cell in range(const.CELLS):
         if is_ground(known, b, cell):
-            expected = ground_color(found, n, plate_cell(known, found, n, b, cell))
+            expected = ground_cell(known, found, n, b, cell)
             if distance(found.cells[n, cell], expected) < 30.0:
                 mean += found.cells[n, cell]
                 count += 1.0
@@ -77,7 +77,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     me = wp.vec3(0.0, 0.0, 0.0)
     for cell in range(const.CELLS):
         if is_ground(known, b, cell):
-            expected = ground_color(found, n, plate_cell(known, found, n, b, cell))
+            expected = ground_cell(known, found, n, b, cell)
             if distance(found.cells[n, cell], expected) < 30.0:
                 me += plate_cell(known, found, n, b, cell) / total
     cov = float(0.0)
@@ -90,7 +90,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
         if is_ground(known, b, cell):
             visible += 1.0
             plate = plate_cell(known, found, n, b, cell)
-            expected = ground_color(found, n, plate)
+            expected = ground_cell(known, found, n, b, cell)
             if distance(found.cells[n, cell], expected) < 30.0:
                 cov += wp.dot(found.cells[n, cell] - mean, plate - me)
                 vc += wp.dot(found.cells[n, cell] - mean, found.cells[n, cell] - mean)

@@ -5,7 +5,7 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, cell_at, cells_of, ground_color, plate_cell
+from imgedit_gym.tasks.measure.arrays import Found, Known, cell_at, cells_of, ground_cell
 
 
 @wp.func
@@ -40,7 +40,7 @@ def recognised(found: Found, n: int, cell: int, size: int) -> bool:
 def in_shadow(known: Known, found: Found, n: int, b: int, cell: int, size: int) -> bool:
     """Whether a cell shows the ground, darker, under or just below a recognised new thing."""
     c = found.cells[n, cell]
-    ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+    ground = ground_cell(known, found, n, b, cell)
     dimmed = luma(c) / wp.max(luma(ground), 1.0)
     if dimmed < 0.5 or dimmed > 1.02 or distance(c, dimmed * ground) > 9.0:
         return False
@@ -63,7 +63,7 @@ def _beside_thing(known: Known, found: Found, n: int, b: int, cell: int, size: i
     y = (float(cell / const.GRID) + 0.5) * float(size) / float(const.GRID)
     x = (float(cell % const.GRID) + 0.5) * float(size) / float(const.GRID)
     margin = 1.2 * float(size) / float(const.GRID)
-    ground = ground_color(found, n, plate_cell(known, found, n, b, cell))
+    ground = ground_cell(known, found, n, b, cell)
     if distance(found.cells[n, cell], ground) > 40.0:
         return False
     for f in range(const.FINDS):

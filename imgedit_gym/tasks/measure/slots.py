@@ -10,9 +10,8 @@ from imgedit_gym.tasks.measure.arrays import (
     Known,
     cell_at,
     cells_of,
-    ground_color,
+    ground_cell,
     is_itself,
-    plate_cell,
     ramp,
     untoned,
 )
@@ -123,7 +122,7 @@ def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
             if through > 0.35:
                 continue
             # the object's own colour, without what shows through of the ground
-            ground = untoned(found, n, ground_color(found, n, plate_cell(known, found, n, b, cell)))
+            ground = untoned(found, n, ground_cell(known, found, n, b, cell))
             plain = clamp_color((plain - through * ground) / (1.0 - through))
             was = clamp_color((known.source[b, cell] - through * known.plate[b, cell]) / (1.0 - through))
             chroma_gap += wp.abs(chroma(plain) - chroma(was))

@@ -8,6 +8,7 @@ from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import (
     Found,
     Known,
+    ground_under,
     is_ground,
     plate_cell,
     plate_fine,
@@ -161,6 +162,15 @@ def _before(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
 
 
 @wp.func
+def _shown(known: Known, found: Found, n: int, b: int, cell: int, m: wp.mat44) -> wp.vec3:
+    """What a cell would show under a map."""
+    if is_ground(known, b, cell):
+        linear = wp.mat33(m[0, 0], m[0, 1], m[0, 2], m[1, 0], m[1, 1], m[1, 2], m[2, 0], m[2, 1], m[2, 2])
+        return ground_under(known, found, n, b, cell, linear, wp.vec3(m[0, 3], m[1, 3], m[2, 3]))
+    return clamp_color(_mapped(m, _before(known, found, n, b, cell)))
+
+
+@wp.func
 def _tone_gap(known: Known, found: Found, n: int, b: int, ground_weight: float, m: wp.mat44, step: int) -> float:
     """Mean capped distance between the picture and what a map would make of it, over every ``step``-th cell."""
     total = float(0.0)
@@ -169,7 +179,7 @@ def _tone_gap(known: Known, found: Found, n: int, b: int, ground_weight: float, 
         cell = sample_cell(j, step)
         w = _trust(known, found, n, b, cell, ground_weight)
         if w > 0.0:
-            seen = clamp_color(_mapped(m, _before(known, found, n, b, cell)))
+            seen = _shown(known, found, n, b, cell, m)
             total += w * wp.min(distance(found.cells[n, cell], seen), 40.0)
             weight += w
     return total / weight
@@ -193,7 +203,7 @@ def _refined(known: Known, found: Found, n: int, b: int, ground_weight: float, s
                 e = _before(known, found, n, b, cell)
                 c = found.cells[n, cell]
                 seen = _mapped(m, e)
-                far = distance(c, clamp_color(seen)) / scale
+                far = distance(c, _shown(known, found, n, b, cell, m)) / scale
                 w = w / ((1.0 + far * far) * (1.0 + far * far))
                 weight += w
                 x = wp.vec4((e[0] - 128.0) / 64.0, (e[1] - 128.0) / 64.0, (e[2] - 128.0) / 64.0, 1.0)
@@ -360,6 +370,9 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
             else:
                 things += _trust(known, found, n, b, cell, 1.0)
         ground_weight = wp.clamp(2.0 * things / ground, 0.05, 1.0)
+        if (tone == const.SOFT or tone == const.CRISP) and things > 2.0:
+            # a pattern of straight edges hardly shows how soft it is
+            ground_weight = 0.25 * ground_weight
 
     if found.plate[n] != -2:
         found.ground_mean[n] = _visible_ground(known, found, n, b)
@@ -403,6 +416,8 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
             e = _before(known, found, n, b, cell)
             c = found.cells[n, cell]
             p = toned(found, n, e)
+            if is_ground(known, b, cell):
+                p = ground_under(known, found, n, b, cell, found.tone[n], found.offset[n])
             if detailed:
                 p = clamp_color(p + found.blend[n] * (toned(found, n, _around(known, found, n, b, cell)) - p))
             weight += w
@@ -481,7 +496,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     looks = found.look_gaps[n]
     if not detailed and looks[0] < 9.0 and looks[0] + 1.0 < looks[1]:
         value = float(1.0)
-    if weight < 0.15:
+    if weight < 0.05:
         # nothing old is left that could tell
         value = float(0.0)
     found.tone_value[n] = value * ramp(explained / weight, 0.35, 0.55)
