@@ -271,14 +271,17 @@ def measure(
     kept = play(seeds[half:], arguments, by_table(ours), progress)
     ways = {"best fixed table": fixed, "baselines/agents/tables.py": kept, "best tool per step": second}
     scores = {way: list(played.scores.values()) for way, played in ways.items()}
-    gaps = [best - table for best, table in zip(scores["best tool per step"], scores["best fixed table"], strict=True)]
+    gaps = {
+        way: [best - ours for best, ours in zip(scores["best tool per step"], scores[way], strict=True)] for way in ways
+    }
     trials = first.trials + second.trials
     return {
         "earnings": earnings(trials),
         "table": {key: {"best": table[key], "baselines": ours[key], "steps": _steps(trials, key)} for key in table},
         "worth": mean_worth(first.trials),
         "episodes": {way: mean_interval(values, seeds[0]) for way, values in scores.items()},
-        "gap": mean_interval(gaps, seeds[0]),
+        "gap": mean_interval(gaps["best fixed table"], seeds[0]),
+        "gap_baselines": mean_interval(gaps["baselines/agents/tables.py"], seeds[0]),
         "measured_on": len(seeds) - half,
     }
 
@@ -300,6 +303,7 @@ def grids(results: dict[str, Any]) -> list[Grid]:
     made.append(("best fixed table", ("verb or tone", "best", "baselines/agents/tables.py", "", "steps"), cells))
     scores = [(way, mean_text(interval)) for way, interval in results["episodes"].items()]
     scores.append(("gap, best per step less best fixed", mean_text(results["gap"])))
+    scores.append(("gap, best per step less baselines/agents/tables.py", mean_text(results["gap_baselines"])))
     made.append((f"final score on {results['measured_on']} tasks", ("tools", "score"), scores))
     return made
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from imgedit_gym.core.plan import PlanStep
 
 BY_VERB = {
-    "remove": "fill_rows",
-    "replace": "paste_blend",
-    "add": "paste_blend",
-    "recolor": "hue_shift",
+    "remove": "fill_clone",
+    "replace": "paste_over",
+    "add": "paste",
+    "recolor": "color_shift",
     "set": "swap_background",
     "rewrite": "rewrite_panel",
 }
 BY_TONE = {
     "brighter": "contrast",
-    "darker": "exposure",
+    "darker": "contrast",
     "warmer": "temperature",
     "cooler": "temperature",
     "vivid": "saturation",

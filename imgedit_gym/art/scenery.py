@@ -32,8 +32,8 @@ Light = tuple[float, float, float]
 SceneryFn = Callable[[Canvas, np.random.Generator], None]
 
 DAY: Light = (1.0, 1.0, 1.0)
-NIGHT: Light = (0.60, 0.66, 0.92)
-DUSK: Light = (1.0, 0.84, 0.68)
+NIGHT: Light = (0.58, 0.64, 0.91)
+DUSK: Light = (1.0, 0.77, 0.55)
 
 LIGHT: dict[str, Light] = {}
 """Ambient light by which the colours of objects standing in a scenery are multiplied."""
@@ -230,7 +230,7 @@ def _night_city(c: Canvas, rng: np.random.Generator) -> None:
         c.disc(x, street - 0.13, 0.011, "#fff1c4")
 
 
-@register_scenery("night sky", (0.60, 0.66, 0.92))
+@register_scenery("night sky", NIGHT)
 def _night_sky(c: Canvas, rng: np.random.Generator) -> None:
     ground = rng.uniform(0.84, 0.88)
     c.sky([(0.0, "#050b33"), (0.5, "#143074"), (ground, "#3f7bb8")])

@@ -7,7 +7,8 @@ import torch
 import warp as wp
 
 from imgedit_gym.kernels.color import chroma, clamp_color, read_color, rotate_hue, write_color
-from imgedit_gym.kernels.runtime import lanes_of, launch
+from imgedit_gym.kernels.lines import edit_lines
+from imgedit_gym.kernels.runtime import launch
 
 
 @wp.func_native("""
@@ -71,11 +72,7 @@ def grade(
         ``uint8 [n, S, S, 3]``, fresh.
     """
     images = images.contiguous()
-    out = images.clone()
-    lanes = lanes_of(images.device, images.shape[1])
-    inputs = [images, boxes, gain.contiguous(), offset.contiguous(), saturation.contiguous(), lanes, out]
-    launch(_grade, (len(images), lanes), inputs, images.device)
-    return out
+    return edit_lines(_grade, images, images, boxes, gain.contiguous(), offset.contiguous(), saturation.contiguous())
 
 
 @wp.func
@@ -187,10 +184,7 @@ def tint(images: torch.Tensor, boxes: torch.Tensor, ink: torch.Tensor) -> torch.
         ``uint8 [n, S, S, 3]``, fresh.
     """
     images = images.contiguous()
-    out = images.clone()
-    lanes = lanes_of(images.device, images.shape[1])
-    launch(_tint, (len(images), lanes), [images, boxes, ink.contiguous(), lanes, out], images.device)
-    return out
+    return edit_lines(_tint, images, images, boxes, ink.contiguous())
 
 
 @wp.func_native("""
@@ -233,10 +227,7 @@ def shift(images: torch.Tensor, boxes: torch.Tensor, amount: torch.Tensor) -> to
         ``uint8 [n, S, S, 3]``, fresh.
     """
     images = images.contiguous()
-    out = images.clone()
-    lanes = lanes_of(images.device, images.shape[1])
-    launch(_shift, (len(images), lanes), [images, boxes, amount.contiguous(), lanes, out], images.device)
-    return out
+    return edit_lines(_shift, images, images, boxes, amount.contiguous())
 
 
 @wp.func_native("""
@@ -283,12 +274,7 @@ def paint(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, colors
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
-    images = images.contiguous()
-    out = images.clone()
-    lanes = lanes_of(images.device, images.shape[1])
-    inputs = [masks.contiguous(), boxes, colors.round().clamp(0, 255), lanes, out]
-    launch(_paint, (len(images), lanes), inputs, images.device)
-    return out
+    return edit_lines(_paint, images.contiguous(), masks.contiguous(), boxes, colors.round().clamp(0, 255))
 
 
 @wp.func_native("""
@@ -376,9 +362,4 @@ def change_detail(images: torch.Tensor, boxes: torch.Tensor, amount: float) -> t
         ``uint8 [n, S, S, 3]``, fresh.
     """
     images = images.contiguous()
-    out = images.clone()
-    size = images.shape[1]
-    lanes = lanes_of(images.device, size)
-    inputs = [images, boxes, max(1, size // 128), amount, lanes, out]
-    launch(_change_detail, (len(images), lanes), inputs, images.device)
-    return out
+    return edit_lines(_change_detail, images, images, boxes, max(1, images.shape[1] // 128), amount)

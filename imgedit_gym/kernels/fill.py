@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 import warp as wp
 
+from imgedit_gym.kernels.lines import edit_lines
 from imgedit_gym.kernels.runtime import lanes_of, launch
 
 OFFSET_STEPS = 6
@@ -449,9 +450,7 @@ def fill_from_elsewhere(images: torch.Tensor, masks: torch.Tensor, boxes: torch.
         chosen = offsets.gather(1, lowest.indices[:, None, None].expand(n, 1, 2))[:, 0]
         best = torch.where(better[:, None], chosen, best)
         cost = torch.where(better, lowest.values, cost)
-    out = images.clone()
-    lanes = lanes_of(device, size)
-    launch(_copy_offset, (n, lanes), [images, masks, boxes, best, lanes, out], device)
+    out = edit_lines(_copy_offset, images, images, masks, boxes, best)
     stuck = (cost >= FAR).nonzero().flatten()
     if len(stuck):
         index = (images.index_select(0, stuck), masks.index_select(0, stuck), boxes.index_select(0, stuck))

@@ -4,7 +4,7 @@ import torch
 import warp as wp
 
 from imgedit_gym.kernels.color import read_color, write_color
-from imgedit_gym.kernels.runtime import lanes_of, launch
+from imgedit_gym.kernels.lines import edit_lines
 from imgedit_gym.kernels.sprite import RUN, sample_run
 
 
@@ -61,8 +61,4 @@ def paste_sprites(
     Returns:
         ``uint8 [n, S, S, 3]``, fresh.
     """
-    out = images.clone()
-    lanes = lanes_of(images.device, images.shape[1])
-    inputs = [atlas, sprites, places.contiguous(), light.contiguous(), lanes, out]
-    launch(_paste, (len(images), lanes), inputs, images.device)
-    return out
+    return edit_lines(_paste, images.contiguous(), atlas, sprites, places.contiguous(), light.contiguous())

@@ -6,7 +6,7 @@ import torch
 
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
-from imgedit_gym.tools.base import Tool, is_empty
+from imgedit_gym.tools.base import Tool, by_value, is_empty
 
 
 class SwapBackground(Tool):
@@ -15,6 +15,7 @@ class SwapBackground(Tool):
     id = "swap_background"
     problems = ("", "the plan step names no background of the stock", "the region is empty")
 
+    @by_value
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Steps whose value is a kind of background."""
         return self.lookup.plate[steps.values] >= 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -54,6 +55,8 @@ class Lookup:
         return cls(**{name: table.to(stock.device) for name, table in tables.items()})
 
 
+_Accepts = TypeVar("_Accepts", bound=Callable[..., torch.Tensor])
+
 _LOOKUPS: WeakKeyDictionary[Stock, dict[int, Lookup]] = WeakKeyDictionary()
 
 
@@ -63,6 +66,12 @@ def lookup(stock: Stock, vocabulary: Vocabulary) -> Lookup:
     if id(vocabulary) not in held:
         held[id(vocabulary)] = Lookup.build(stock, vocabulary)
     return held[id(vocabulary)]
+
+
+def by_value(accepts: _Accepts) -> _Accepts:
+    """Mark a tool's ``accepts`` as depending on nothing but verb and value of a step, so that it can be tabulated."""
+    accepts.by_value = True  # type: ignore[attr-defined]
+    return accepts
 
 
 class Tool:
@@ -90,6 +99,7 @@ class Tool:
         self.vocabulary = vocabulary
         self.lookup = lookup(stock, vocabulary)
 
+    @by_value
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Whether the tool can do something with each plan step, ``bool [n]``; what action masks are made of."""
         return torch.ones(len(steps), dtype=torch.bool, device=steps.codes.device)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from imgedit_gym.art.backgrounds import LIGHT
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
 from imgedit_gym.kernels.paste import paste_sprites
-from imgedit_gym.kernels.survey import brightest_beside_outlines
-from imgedit_gym.tools.base import Tool, is_empty
+from imgedit_gym.kernels.survey import region_mean
+from imgedit_gym.tools.base import Tool, by_value, is_empty
 
-DAYLIGHT = (1.0, 1.0, 1.0)
+WHITE = 190.0
+"""Mean level of a picture from which on a channel counts as fully lit."""
 
 FREE_EDGE = 0.19
 """Edge, as a share of the picture, of an object pasted where no object gives its size."""
@@ -48,6 +48,7 @@ class Paste(Tool):
     reach = "box"
     problems = ("", "the plan step names no object of the stock to paste", "the region is empty")
 
+    @by_value
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Steps whose value is an object or a category."""
         return self.lookup.sprite[steps.values] >= 0
@@ -89,9 +90,9 @@ class PasteClone(Paste):
 
 
 class PasteBlend(Paste):
-    """Clears an object's region by interpolation and pastes in the scene's light: right at night and dusk.
+    """Clears an object's region by interpolation and pastes in the scene's light: right in sceneries at night or dusk.
 
-    The light is guessed from the brightest drawn things, so it is wrong where all of them are dull.
+    The light is guessed from the picture's mean colour, so coloured grounds in daylight mislead it.
     """
 
     id = "paste_blend"
@@ -99,24 +100,23 @@ class PasteBlend(Paste):
     def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Clear, then paste under the estimated light."""
         cleared = fill_from_borders(images, regions.masks, small_boxes(regions))
-        return self._paste(cleared, regions, steps, scene_light(images))
+        return self._paste(cleared, regions, steps, scene_light(images, self.stock.lights))
 
 
-def scene_light(images: torch.Tensor) -> torch.Tensor:
-    """The darkest light of the stock's sceneries that explains how bright the drawn things are.
-
-    Drawn things are told from scenery by the dark outline they stand beside. Where the brightest of them are dull
-    by nature, the light is taken to be darker than it is.
+def scene_light(images: torch.Tensor, lights: torch.Tensor) -> torch.Tensor:
+    """The light in which a picture that is grey on average would have the mean colour that this one has.
 
     Args:
         images: ``uint8 [n, S, S, 3]``.
+        lights: The lights there are, ``float32 [lights, 3]``.
 
     Returns:
-        ``float32 [n, 3]``; 1 where the picture shows too few outlines.
+        For each picture the nearest of the lights, ``float32 [n, 3]``.
     """
-    brightest, share = brightest_beside_outlines(images)
-    known = torch.tensor(sorted({*LIGHT.values(), DAYLIGHT}, key=sum), device=images.device)
-    fits = (brightest[:, None] / 250.0 <= known + 0.05).all(2)
-    fits[:, -1] = True
-    light = known[fits.int().argmax(1)]
-    return torch.where(share[:, None] > 0.01, light, 1.0)
+    n, size = images.shape[:2]
+    whole = torch.tensor([0, 0, size, size], dtype=torch.int32, device=images.device).expand(n, 4).contiguous()
+    masks = torch.ones(n, size, size, dtype=torch.bool, device=images.device)
+    areas = torch.full((n,), size * size, dtype=torch.int32, device=images.device)
+    seen = (region_mean(images, masks, whole, areas) / WHITE).clamp(0.5, 1.0)
+    apart = (seen[:, None] - lights[None]).abs()
+    return lights[(apart[..., 0] + apart[..., 1] + apart[..., 2]).argmin(1)]

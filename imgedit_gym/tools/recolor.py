@@ -10,7 +10,7 @@ from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.kernels.adjust import paint, shift, tint, turn_hue
 from imgedit_gym.kernels.survey import region_mean, ring_median
-from imgedit_gym.tools.base import Tool, is_empty
+from imgedit_gym.tools.base import Tool, by_value, is_empty
 
 _CHROMATIC = 7
 """The first seven of ``COLORS`` have a hue; hues cannot be turned to the others."""
@@ -21,6 +21,7 @@ class Colorer(Tool):
 
     problems = ("", "the plan step names no colour", "the region is empty")
 
+    @by_value
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Steps whose value is a colour."""
         return self.lookup.color[steps.values] >= 0
@@ -43,6 +44,7 @@ class HueShift(Colorer):
         "the region is empty",
     )
 
+    @by_value
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Steps whose value is a colour with a hue."""
         color = self.lookup.color[steps.values]

@@ -14,7 +14,7 @@ from imgedit_gym.kernels.adjust import paint
 from imgedit_gym.kernels.fill import fill_from_borders, fill_from_elsewhere
 from imgedit_gym.kernels.survey import region_median
 from imgedit_gym.kernels.text import letter_masks, write_text
-from imgedit_gym.tools.base import Tool, covers_all, is_empty
+from imgedit_gym.tools.base import Tool, by_value, covers_all, is_empty
 
 _REWRITE = VERBS.index("rewrite")
 
@@ -46,6 +46,7 @@ class Rewriter(Tool, ABC):
         "the region leaves nothing around it to fill from",
     )
 
+    @by_value
     def accepts(self, steps: StepBatch) -> torch.Tensor:
         """Steps that rewrite, and steps whose value is a headline of the stock."""
         return (self.lookup.text[steps.values] >= 0) | (steps.verbs == _REWRITE)

@@ -3,7 +3,7 @@
 import torch
 
 from imgedit_gym.core.region import box_masks
-from imgedit_gym.kernels.survey import brightest_beside_outlines, region_mean, region_median, ring_median
+from imgedit_gym.kernels.survey import region_mean, region_median, ring_median
 
 SIZE = 64
 
@@ -70,19 +70,3 @@ def test_empty_regions_are_black():
     nothing, boxes = torch.zeros(1, SIZE, SIZE, dtype=torch.bool), torch.zeros(1, 4, dtype=torch.int32)
     assert not region_median(noise(), nothing, boxes).any()
     assert not region_mean(noise(), nothing, boxes, torch.zeros(1, dtype=torch.int32)).any()
-
-
-def test_brightest_beside_outlines_is_a_quantile():
-    for size, stride in ((64, 1), (128, 2)):
-        images = 60 + noise(3, size) // 2
-        draw = torch.Generator().manual_seed(size)
-        dark = torch.rand(3, size, size, generator=draw) < torch.tensor([0.01, 0.1, 0.0])[:, None, None]
-        images[dark] = torch.tensor([39, 0, 20], dtype=torch.uint8)
-        images[:, 0, 0] = torch.tensor([40, 0, 0], dtype=torch.uint8)
-        found, share = brightest_beside_outlines(images)
-        near = torch.nn.functional.max_pool2d(dark.float()[:, None], 5, stride=1, padding=2)[:, 0] > 0
-        assert torch.allclose(share, near.flatten(1).float().mean(1))
-        for k in range(2):
-            levels = images[k].flatten(0, 1)[::stride][near[k].flatten()[::stride]].float()
-            assert torch.allclose(found[k], torch.quantile(levels, 0.97, dim=0), atol=1e-3)
-        assert share[2] == 0

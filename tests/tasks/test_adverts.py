@@ -12,6 +12,7 @@ from imgedit_gym.core.names import BACKGROUNDS
 from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.region import LATTICE
 from imgedit_gym.core.rng import KEY_BITS
+from imgedit_gym.judges.base import Cases
 from imgedit_gym.tasks.adverts.splits import SPLITS
 
 NOTO = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
@@ -114,10 +115,10 @@ def test_plan_lengths_and_object_counts(by_split, split):
     (shortest, longest), (fewest, most) = SPLITS[split].steps, SPLITS[split].objects
     lengths, counts = batch.plan_length, object_counts(source, batch)
     assert lengths.min() >= 1 and lengths.max() <= longest
-    # a goal can run out of things to ask for, and what it wants can be one object more than was drawn
+    # a goal can run out of things to ask for, and what it wants or leaves can be a few objects more than were drawn
     assert (lengths >= shortest).float().mean() > 0.95
     assert len(lengths.unique()) >= longest - shortest
-    assert counts.min() >= fewest and counts.max() <= min(most + 2, 9)
+    assert counts.min() >= fewest and counts.max() <= min(most + 3, 9)
     assert (counts <= most).float().mean() > 0.9
     assert {fewest, most} <= set(counts.tolist())
 
@@ -220,7 +221,7 @@ def test_plans_fit_any_longest_plan(sampled, longest):
 def test_nothing_is_done_yet(started):
     engine = started(N, image_size=128)
     everything = torch.full((N,), 99, dtype=torch.int32)
-    verdict = engine.judge.judge(engine.batch, engine.checklist, engine.batch.images, everything)
+    verdict = engine.judge.judge(Cases(engine.batch, engine.checklist, engine.batch.images, everything))
     assert (verdict.execution < 0.05).float().mean() >= 0.99
     assert (verdict.preservation > 0.999).float().mean() >= 0.99 and verdict.preservation.min() > 0.85
     assert (verdict.quality > 0.999).all()

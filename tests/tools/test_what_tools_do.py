@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from imgedit_gym.art.backgrounds import LIGHT
 from imgedit_gym.art.stock import hues
 from imgedit_gym.core.names import COLOR_RGB, TONES
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import RegionBatch, box_masks
 from imgedit_gym.core.registry import TOOLS
 from imgedit_gym.tools.base import covers_all
-from imgedit_gym.tools.paste import FREE_EDGE, places, scene_light
+from imgedit_gym.tools.paste import FREE_EDGE, WHITE, places, scene_light
 
 SIZE = 64
 
@@ -93,16 +92,26 @@ def test_places_stay_inside_the_picture():
         assert edge / 2 - 1e-4 <= min(y, x) and max(y, x) <= SIZE - edge / 2 + 1e-4
 
 
-def test_scene_light_reads_the_light_of_the_stock(source):
-    # a light picture with outlines in daylight, and the same under each light of the sceneries
-    image = plain(235, 235, 235)
-    image[10:50, 10:12] = 10
-    image[10:50, 40:42] = 10
-    assert scene_light(image[None]).tolist() == [[1.0, 1.0, 1.0]]
-    for light in set(LIGHT.values()):
-        shaded = (image.float() * torch.tensor(light)).round().to(torch.uint8)
-        assert torch.allclose(scene_light(shaded[None])[0], torch.tensor(light))
-    assert scene_light(plain(3, 3, 3)[None] * 0 + 200).tolist() == [[1.0, 1.0, 1.0]]
+def test_scene_light_is_the_colour_of_a_grey_world(source):
+    lights = source.stock.lights
+    for light in torch.unique(lights, dim=0):
+        shaded = plain(*(WHITE * light).round().to(torch.uint8).tolist())
+        assert torch.equal(scene_light(shaded[None], lights), light[None])
+    assert scene_light(plain(240, 240, 240)[None], lights).tolist() == [[1.0, 1.0, 1.0]]
+
+
+def test_a_coloured_ground_misleads_blending_and_nothing_else(use, source):
+    item = source.stock.catalogue.index("pumpkin")
+    sprite = source.stock.sprites[item].float()
+    third = len(sprite) // 3
+    middle = sprite[third:-third, third:-third, :3].mean((0, 1))
+    step = PlanStep("add", "picture", "pumpkin")
+    off = {
+        id: (use(id, plain(50, 104, 205), BOX, step)[27:33, 27:33].float().mean((0, 1)) - middle).abs().max()
+        for id in ("paste", "paste_over", "paste_clone", "paste_blend")
+    }
+    assert max(off["paste"], off["paste_over"], off["paste_clone"]) < 15
+    assert off["paste_blend"] > 40
 
 
 @pytest.mark.parametrize(

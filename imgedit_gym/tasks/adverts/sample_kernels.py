@@ -7,9 +7,18 @@ plan is decided first and the picture is made to need it.
 
 import warp as wp
 
+from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.names import PATTERNS
+from imgedit_gym.core.plan import VERBS
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.kernels.random import random_below, random_between, random_bits, random_unit
 from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
+
+SMOOTH_KINDS = 4
+"""The first patterns are smooth, the others textures."""
+
+DIM = 0.62
+"""A background whose light is below this in some channel has a light of its own."""
 
 _SLOTS = wp.constant(12)
 _STRIDE = wp.constant(5)
@@ -23,7 +32,17 @@ _RULE_LIMIT = wp.constant(4)
 _TRIES = wp.constant(8)
 _CELLS = wp.constant(8)
 _CHROMATIC = wp.constant(7)
-_SMOOTH = wp.constant(4)
+_SMOOTH = wp.constant(SMOOTH_KINDS)
+_DIM = wp.constant(DIM)
+_PLAIN = wp.constant(PATTERNS.index("plain"))
+
+# kinds of requirement, and verbs
+_ABSENT, _PRESENT, _COLOR, _BACKGROUND, _BACKGROUND_COLOR, _HEADLINE, _TONE, _COUNT = (
+    wp.constant(int(kind)) for kind in tuple(Kind)[1:9]
+)
+_REMOVE, _REPLACE, _ADD, _RECOLOR, _SET, _REWRITE, _ADJUST = (
+    wp.constant(VERBS.index(verb)) for verb in ("remove", "replace", "add", "recolor", "set", "rewrite", "adjust")
+)
 
 
 @wp.struct
@@ -52,6 +71,7 @@ class GoalArrays:
     plate_means: wp.array(dtype=wp.vec3)
     colors: wp.array(dtype=wp.vec3)
     lights: wp.array(dtype=wp.vec3)
+    kind_shares: wp.array(dtype=wp.float32)
     n_objects: int
     n_badges: int
     n_patterns: int
@@ -150,6 +170,17 @@ def _nearest_color(goals: GoalArrays, color: wp.vec3) -> int:
             gap = d
             best = c
     return best
+
+
+@wp.func
+def _draw_kind(key: wp.int64, counter: int, goals: GoalArrays) -> int:
+    """A background kind, as often as the table of shares says."""
+    left = random_unit(key, counter)
+    for kind in range(goals.n_backgrounds):
+        left -= goals.kind_shares[kind]
+        if left < 0.0:
+            return kind
+    return goals.n_backgrounds - 1
 
 
 @wp.func
@@ -349,6 +380,9 @@ def sample_adverts(
 
     # bystanders and a badge
     total = split.fewest + random_below(key, 64, split.most - split.fewest + 1)
+    if tone >= 0:
+        # a tone is seen in what stays as it is
+        total = wp.max(total, wp.min(placed + 2, split.most))
     while placed < total and placed < 9:
         j = _choose(key, 70 + placed, goals, split, which, -1, -1, 0, used, n)
         if j < 0:
@@ -364,7 +398,7 @@ def sample_adverts(
     top_line = random_unit(key, 90) < 0.7
     for t in range(_TRIES):
         base = 100 + 16 * t
-        kind = random_below(key, base, goals.n_backgrounds)
+        kind = _draw_kind(key, base, goals)
         named = random_below(key, base + 1, goals.colors.shape[0])
         valid = int(1)
         if background >= 0:
@@ -374,7 +408,7 @@ def sample_adverts(
                 if inside == change_background:
                     valid = int(0)
                     for extra in range(24):
-                        again = random_below(key, base + 600 + extra, goals.n_backgrounds)
+                        again = _draw_kind(key, base + 600 + extra, goals)
                         if valid == 0 and int((mask >> again) & 1) != change_background:
                             kind = again
                             valid = int(1)
@@ -399,7 +433,7 @@ def sample_adverts(
             c2[c] = wp.clamp(c2[c], 6.0, 250.0)
         variant = random_below(key, base + 6, goals.variants)
         mean = 0.5 * (c1 + c2)
-        if kind == 0:
+        if kind == _PLAIN:
             mean = c1
         if kind >= goals.n_patterns:
             mean = goals.plate_means[kind * goals.variants + variant]
@@ -410,6 +444,10 @@ def sample_adverts(
             sprite = scene.sprite[b, _slot(origin, i)]
             seen = wp.cw_mul(goals.sprite_means[sprite], goals.lights[kind])
             contrast = wp.min(contrast, distance(seen, mean))
+            # in a light of its own hue, a colour that is asked for could not be told from others
+            recolored = i < n_breaking and (split.traits[which, sprite] >> 1) % _RULES == _RULE_RECOLOR
+            if recolored and wp.min(goals.lights[kind]) < _DIM:
+                valid = int(0)
         contrast = wp.min(contrast, 45.0) + 1000.0 * float(valid)
         if contrast > best_contrast + 0.5:
             best_contrast = contrast
@@ -452,9 +490,9 @@ def sample_adverts(
     stays = change_background == 1 and change_headline == 0
     if stays or random_unit(key, 304) < 0.5:
         scene.panel[b] = 1
-        panel = wp.cw_mul(goals.colors[random_below(key, 305, goals.colors.shape[0])], scene.light[b])
+        panel = goals.colors[random_below(key, 305, goals.colors.shape[0])]
         if distance(panel, ground) < 50.0:
-            panel = wp.cw_mul(wp.vec3(245.0, 245.0, 240.0), scene.light[b])
+            panel = wp.vec3(245.0, 245.0, 240.0)
             if luma(ground) > 150.0:
                 panel = wp.vec3(34.0, 38.0, 60.0)
         scene.ink[b, 1] = panel
@@ -463,7 +501,8 @@ def sample_adverts(
     ink = wp.vec3(250.0, 250.0, 246.0)
     if luma(ground) > 120.0:
         ink = wp.vec3(28.0, 30.0, 46.0)
-    scene.ink[b, 0] = wp.cw_mul(ink, scene.light[b])
+    # what is printed on a picture does not stand in its light
+    scene.ink[b, 0] = ink
 
     # layout: sites of a grid in the part that the headline leaves, taken in random order
     n_adds = int(0)
@@ -544,8 +583,8 @@ def sample_adverts(
         if rule % _RULES == _RULE_RECOLOR:
             task.keep[b, slot + 1] = wp.uint8(0)
             color = goals.recolor[goal]
-            _step(task, b, p, 5, goals.target_code[j], goals.color_code[color], slot + 1, -1)
-            _require(task, b, r, 3, p, slot, color, 0)
+            _step(task, b, p, _RECOLOR, goals.target_code[j], goals.color_code[color], slot + 1, -1)
+            _require(task, b, r, _COLOR, p, slot, color, 0)
             p += 1
             r += 1
     if change_background == 1:
@@ -560,12 +599,12 @@ def sample_adverts(
                     if into < 0 or bits > into_bits:
                         into = k
                         into_bits = bits
-            _step(task, b, p, 6, goals.code_background, goals.background_code[into], 0, -1)
-            _require(task, b, r, 4, p, 0, mask, 0)
+            _step(task, b, p, _SET, goals.code_background, goals.background_code[into], 0, -1)
+            _require(task, b, r, _BACKGROUND, p, 0, mask, 0)
         else:
             wish = goals.background_color[background]
-            _step(task, b, p, 5, goals.code_background, goals.color_code[wish], 0, -1)
-            _require(task, b, r, 5, p, 0, wish, 0)
+            _step(task, b, p, _RECOLOR, goals.code_background, goals.color_code[wish], 0, -1)
+            _require(task, b, r, _BACKGROUND_COLOR, p, 0, wish, 0)
         p += 1
         r += 1
     removed = int(0)
@@ -581,25 +620,25 @@ def sample_adverts(
             task.keep[b, slot + 1] = wp.uint8(0)
             if limited - removed > goals.limit[goal] and p < max_steps:
                 removed += 1
-                _step(task, b, p, 2, goals.target_code[j], 0, slot + 1, -1)
-                _require(task, b, r, 8, p, goals.limit[goal], goals.limit_set[goal], limited - removed)
+                _step(task, b, p, _REMOVE, goals.target_code[j], 0, slot + 1, -1)
+                _require(task, b, r, _COUNT, p, goals.limit[goal], goals.limit_set[goal], limited - removed)
                 p += 1
                 r += 1
         elif rule != _RULE_RECOLOR:
             task.keep[b, slot + 1] = wp.uint8(0)
-            _require(task, b, r, 1, p, slot, goals.forbid[goal, rule], 0)
+            _require(task, b, r, _ABSENT, p, slot, goals.forbid[goal, rule], 0)
             r += 1
             into = int(-1)
             if goals.instead[goal, rule] >= 0:
                 into = _choose(key, 950 + i, goals, split, which, goals.instead[goal, rule], -1, 1, used, n)
             if into >= 0:
                 members = goals.instead[goal, rule]
-                _require(task, b, r, 2, p, slot, members, 1 + _present(goals, scene, used, n, b, members))
+                _require(task, b, r, _PRESENT, p, slot, members, 1 + _present(goals, scene, used, n, b, members))
                 used[n, into] = wp.uint8(2)
                 r += 1
-                _step(task, b, p, 3, goals.target_code[j], goals.object_code[into], slot + 1, -1)
+                _step(task, b, p, _REPLACE, goals.target_code[j], goals.object_code[into], slot + 1, -1)
             else:
-                _step(task, b, p, 2, goals.target_code[j], 0, slot + 1, -1)
+                _step(task, b, p, _REMOVE, goals.target_code[j], 0, slot + 1, -1)
             p += 1
     added = int(0)
     for w in range(2 * _WANTS):
@@ -610,8 +649,8 @@ def sample_adverts(
             members = goals.want[goal, w % _WANTS]
             j = _choose(key, 970 + w, goals, split, which, members, -1, 1, used, n)
             if j >= 0:
-                _step(task, b, p, 4, goals.code_picture, goals.object_code[j], 0, cells[added])
-                _require(task, b, r, 2, p, 0, members, 1 + _present(goals, scene, used, n, b, members))
+                _step(task, b, p, _ADD, goals.code_picture, goals.object_code[j], 0, cells[added])
+                _require(task, b, r, _PRESENT, p, 0, members, 1 + _present(goals, scene, used, n, b, members))
                 used[n, j] = wp.uint8(2)
                 p += 1
                 r += 1
@@ -625,13 +664,13 @@ def sample_adverts(
             task.headline[b] = text
         task.keep[b, _LABEL_HEADLINE] = wp.uint8(0)
         into = start + random_below(key, 310, count)
-        _step(task, b, p, 7, goals.code_headline, goals.headline_code[into], _LABEL_HEADLINE, -1)
-        _require(task, b, r, 6, p, 0, start, count)
+        _step(task, b, p, _REWRITE, goals.code_headline, goals.headline_code[into], _LABEL_HEADLINE, -1)
+        _require(task, b, r, _HEADLINE, p, 0, start, count)
         p += 1
         r += 1
     if tone >= 0 and p < max_steps:
-        _step(task, b, p, 8, goals.code_picture, goals.tone_code[tone], _WHOLE, -1)
-        _require(task, b, r, 7, p, 0, tone, 0)
+        _step(task, b, p, _ADJUST, goals.code_picture, goals.tone_code[tone], _WHOLE, -1)
+        _require(task, b, r, _TONE, p, 0, tone, 0)
         p += 1
         r += 1
     task.plan_length[b] = p

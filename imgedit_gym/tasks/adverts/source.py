@@ -86,6 +86,7 @@ class Adverts:
     def allocate(self, n: int) -> TaskBatch:
         """Room for n tasks; see :class:`imgedit_gym.tasks.base.TaskSource`."""
         batch = TaskBatch.empty(n, self.stock.size, self.max_plan_steps, self.stock.device)
+        batch.reader = self
         self._scenes[id(batch)] = SceneBatch.empty(n, self.stock.device)
         tensors = {name: getattr(batch, name) for name in struct_fields(TaskArrays)}
         self._arrays[id(batch)] = struct_of(TaskArrays, tensors)

@@ -7,21 +7,41 @@ from typing import Any
 
 import torch
 
-from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.art.backgrounds import LIGHT, VARIANTS
 from imgedit_gym.art.stock import PALE_CHROMA, SATURATED_CHROMA, Stock
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE
 from imgedit_gym.core.vocabulary import Vocabulary
 from imgedit_gym.kernels.runtime import struct_of
 from imgedit_gym.tasks.adverts.goals import Goal, GoalBook
-from imgedit_gym.tasks.adverts.sample_kernels import GoalArrays, SplitArrays
+from imgedit_gym.tasks.adverts.sample_kernels import DIM, SMOOTH_KINDS, GoalArrays, SplitArrays
 from imgedit_gym.tasks.adverts.splits import Split
 
 FORBIDS, WANTS = 3, 2
 RULE_RECOLOR, RULE_LIMIT = 3, 4
 RULES = 5
+KIND_SHARES = {"smooth": 0.19, "texture": 0.23, "day": 0.14, "lit": 0.44}
+"""How often backgrounds are smooth, textured, sceneries in daylight and sceneries in a light of their own."""
+
+WEIGHTS = {"autumn park": 0.5, "night city": 0.5}
+"""Kinds drawn less often than the others of their group: an autumn park, from which most objects stand out enough to
+be chosen, and a night city, in which some can hardly be told."""
+
 ONE_HUE = 0.96
 """A saturated sprite is recoloured only if its colours share one hue this far."""
+
+
+def kind_shares() -> list[float]:
+    """How often each background kind is drawn where a goal does not care, by index of ``BACKGROUNDS``."""
+    groups = [
+        ("smooth" if kind in PATTERNS[:SMOOTH_KINDS] else "texture")
+        if kind in PATTERNS
+        else ("lit" if min(LIGHT[kind]) < DIM else "day")
+        for kind in BACKGROUNDS
+    ]
+    weights = [WEIGHTS.get(kind, 1.0) for kind in BACKGROUNDS]
+    totals = {group: sum(w for w, g in zip(weights, groups, strict=True) if g == group) for group in KIND_SHARES}
+    return [KIND_SHARES[group] * weight / totals[group] for weight, group in zip(weights, groups, strict=True)]
 
 
 class ObjectSets:
@@ -92,6 +112,7 @@ class GoalTables:
             "plate_means": stock.plate_means,
             "colors": stock.colors,
             "lights": stock.lights,
+            "kind_shares": torch.tensor(kind_shares(), device=stock.device),
         }
         self._tensors = tensors
         self.arrays: Any = struct_of(
