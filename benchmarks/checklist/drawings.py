@@ -71,19 +71,13 @@ def _judge_drawing(
 ) -> list[Judgement]:
     """One drawing of each of some tasks, their requirement ``target`` satisfied or not."""
     staged = [stage.set_up(row, target, wanted) for row in rows.tolist()]
-    images, plates = torch.zeros_like(engine.batch.images), torch.zeros_like(engine.batch.plates)
-    segments, mattes = torch.zeros_like(engine.batch.segments), torch.zeros_like(engine.batch.mattes)
-    engine.tasks.renderer.draw(stage.scene, rows, images, plates, segments, mattes)
-    plain = images[rows].contiguous()
-    canvas = plain.clone()
-    for i, (truth, _) in enumerate(staged):
-        if truth.tone:
-            canvas[i : i + 1] = give_tone(plain[i : i + 1], truth.tone, truth.strength)
+    plain, plates = stage.draw(rows)
+    canvas = with_looks(plain, [truth for truth, _ in staged])
     verdict = judge_finished(engine, canvas, rows)
     found = []
     for i, row in enumerate(rows.tolist()):
         truth, holds = staged[i]
-        if not _is_clear(engine, row, target, truth, holds, plain[i : i + 1], plates[row : row + 1]):
+        if not is_clear(engine, row, target, truth, holds, plain[i : i + 1], plates[i : i + 1]):
             continue
         words = [item.text for item in engine.tasks.requirements(engine.batch, row)]
         beside = tuple(f"{words[j]}: {case}" for j, case in enumerate(truth.cases) if j != target)
@@ -108,7 +102,16 @@ WASHED_OUT = 0.5
 """Share of the pixels clipped by a look above which the picture no longer shows what was staged."""
 
 
-def _is_clear(
+def with_looks(plain: torch.Tensor, truths: Sequence[Truth]) -> torch.Tensor:
+    """Drawings with the looks they were staged to have, ``uint8 [n, S, S, 3]``."""
+    canvas = plain.clone()
+    for i, truth in enumerate(truths):
+        if truth.tone:
+            canvas[i : i + 1] = give_tone(plain[i : i + 1], truth.tone, truth.strength)
+    return canvas
+
+
+def is_clear(
     engine: Engine, row: int, target: int, truth: Truth, holds: bool, picture: torch.Tensor, plate: torch.Tensor
 ) -> bool:
     """Whether a drawing is what it was staged to be.
@@ -144,7 +147,7 @@ def _errors(judgements: Sequence[Judgement]) -> dict[str, Any]:
 
 def summarise_drawings(judgements: Sequence[Judgement]) -> dict[str, Any]:
     """Error rates by kind of requirement, and by what was done; with some of the wrong judgements."""
-    kinds = [kind.name for kind in Kind if kind is not Kind.NONE]
+    kinds = [kind.name for kind in Kind if kind not in (Kind.NONE, Kind.INSTRUCTION)]
     table: dict[str, Any] = {}
     for kind in kinds:
         every = [one for one in judgements if one.kind == kind]

@@ -1,4 +1,4 @@
-"""What the judge says of finished pictures."""
+"""What a judge says of finished pictures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import torch
 
 from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.engine import LONGEST_PLAN, Engine
+from imgedit_gym.judges.base import Cases
 
 
-def judge_finished(engine: Engine, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Verdict:
-    """Judge pictures, all requirements of their tasks counting.
+def finished_cases(engine: Engine, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Cases:
+    """Pictures to be judged, all requirements of their tasks counting.
 
     Args:
         engine: Whose tasks they are.
@@ -17,4 +18,9 @@ def judge_finished(engine: Engine, canvas: torch.Tensor, rows: torch.Tensor | No
         rows: The task of each picture, ``int64 [N]``; ``None`` for picture i and task i.
     """
     due = torch.full((len(canvas),), LONGEST_PLAN + 1, dtype=torch.int32)
-    return engine.judge.judge(engine.batch, engine.checklist, canvas.contiguous(), due, rows)
+    return Cases(engine.batch, engine.checklist, canvas.contiguous(), due, rows)
+
+
+def judge_finished(engine: Engine, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Verdict:
+    """What the engine's judge says of them; see :func:`finished_cases`."""
+    return engine.judge.judge(finished_cases(engine, canvas, rows))

@@ -96,8 +96,22 @@ VISIBLE = 4.0
 """Mean change in levels of 255 below which a change of colour is not clearly visible."""
 
 
-def written_over(picture: np.ndarray, text: str) -> np.ndarray:
-    """The picture with a text in large letters over its middle."""
+PLACES = {"top": 0.12, "middle": 0.5, "bottom": 0.88}
+"""Where texts are painted: middle of the text as a share of the picture's height."""
+
+
+def written_over(
+    picture: np.ndarray, text: str, place: str = "middle", ink: str = "black", outline: str = "white"
+) -> np.ndarray:
+    """The picture with a text in large letters over it.
+
+    Args:
+        picture: ``uint8 [S, S, 3]``.
+        text: Any; lines are broken where it is too wide.
+        place: One of :data:`PLACES`.
+        ink: Colour of the letters, as Pillow names it.
+        outline: Colour around them.
+    """
     size = picture.shape[0]
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
@@ -109,9 +123,8 @@ def written_over(picture: np.ndarray, text: str) -> np.ndarray:
             line = word
         else:
             line = f"{line} {word}".strip()
-    middle = "\n".join([*lines, line])
+    words = "\n".join([*lines, line])
     edge = max(1, size // 90)
-    draw.multiline_text(
-        (size / 2, size / 2), middle, "black", font, "mm", align="center", stroke_width=edge, stroke_fill="white"
-    )
+    centre = (size / 2, size * PLACES[place])
+    draw.multiline_text(centre, words, ink, font, "mm", align="center", stroke_width=edge, stroke_fill=outline)
     return np.asarray(image)

@@ -88,10 +88,8 @@ class Stage:
             What was staged, and whether the requirement holds now; the latter may differ from what was wanted
             where, say, no free place was left.
         """
-        for name, values in self._numbers.items():
-            values[row] = self._original[name][row]
-        wishes = requirement_rows(self._engine, row)
-        self._row_wishes = wishes
+        self.restore(row)
+        wishes = self._row_wishes
         states = self._states(wishes, target, wanted)
         truth = Truth(cases=[""] * len(wishes))
         self._target = target
@@ -101,6 +99,87 @@ class Stage:
             self._current = i
             truth.cases[i] = self._set_requirement[Kind(wishes[i]["kind"])](row, wishes[i], states[i], truth)
         return truth, self.holds(row, wishes[target], truth)
+
+    def restore(self, row: int) -> None:
+        """Make an advert of the stage what it is in the task."""
+        for name, values in self._numbers.items():
+            values[row] = self._original[name][row]
+        self._row_wishes = requirement_rows(self._engine, row)
+
+    def draw(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The adverts as they are set up now, and their backgrounds alone, ``uint8 [n, S, S, 3]`` each."""
+        batch = self._engine.batch
+        images, plates = torch.zeros_like(batch.images), torch.zeros_like(batch.plates)
+        segments, mattes = torch.zeros_like(batch.segments), torch.zeros_like(batch.mattes)
+        self._engine.tasks.renderer.draw(self.scene, rows, images, plates, segments, mattes)
+        return images[rows].contiguous(), plates[rows].contiguous()
+
+    # ------------------------------------------------------------------ what no requirement asks for
+
+    def move(self, row: int) -> bool:
+        """Put one object into a free place; says whether there is one."""
+        slot, free = self._any_object(row), self._free_slot(row, -1)
+        if slot < 0 or free < 0:
+            return False
+        places = self._numbers["place"][row]
+        places[slot, :2] = places[free, :2]
+        return True
+
+    def swap(self, row: int) -> bool:
+        """Let two objects change places; says whether there are two."""
+        held = np.flatnonzero(self._numbers["sprite"][row] >= 0)
+        if len(held) < 2:
+            return False
+        first, second = self.random.choice(held, 2, replace=False)
+        places = self._numbers["place"][row]
+        places[[first, second], :2] = places[[second, first], :2]
+        return True
+
+    def resize(self, row: int) -> bool:
+        """Draw one object at another size; says whether there is one."""
+        slot = self._any_object(row)
+        if slot < 0:
+            return False
+        self._numbers["place"][row, slot, 2] *= float(self.random.choice([0.55, 0.65, 1.3, 1.4]))
+        return True
+
+    def misplace(self, row: int) -> bool:
+        """Put wrong objects where the task asks for others, or for none; says whether it asks for either."""
+        sprites, done = self._numbers["sprite"][row], False
+        for wish in self._row_wishes:
+            kind = Kind(wish["kind"])
+            if kind == Kind.ABSENT:
+                forbidden = [j for j in self._members[wish["arg"]] if j not in sprites] if wish["arg"] >= 0 else []
+                choices = forbidden or self._choices(row, wish["arg"], False)
+                slot = wish["slot"]
+            elif kind == Kind.PRESENT and self._adds(row, wish):
+                choices = self._choices(row, wish["arg"], False)
+                slot = self._free_slot(row, int(self._engine.batch.plan_cells[row, wish["step"]]))
+            else:
+                continue
+            if choices and slot >= 0:
+                sprites[slot] = self.random.choice(choices)
+                done = True
+        return done
+
+    def empty(self, row: int, background: bool) -> None:
+        """Take every object and the headline away, and optionally put another background behind them."""
+        numbers = self._numbers
+        numbers["sprite"][row] = -1
+        numbers["text"][row] = -1
+        if background:
+            kinds = [kind for kind in range(len(PATTERNS), len(BACKGROUNDS)) if kind != numbers["kind"][row]]
+            numbers["kind"][row] = self.random.choice(kinds)
+            numbers["variant"][row] = self.random.integers(VARIANTS)
+
+    def _any_object(self, row: int) -> int:
+        held = np.flatnonzero(self._numbers["sprite"][row] >= 0)
+        return int(self.random.choice(held)) if len(held) else -1
+
+    def _adds(self, row: int, wish: Row) -> bool:
+        return int(self._engine.batch.plan[row, wish["step"], 0]) == VERBS.index("add")
+
+    # ------------------------------------------------------------------ what requirements ask for
 
     def _states(self, wishes: list[Row], target: int, wanted: bool) -> list[bool]:
         """Which requirements to satisfy: those that count the same things go along with the target."""
@@ -223,7 +302,7 @@ class Stage:
 
     def _present(self, row: int, wish: Row, satisfied: bool, truth: Truth) -> str:
         sprites = self._numbers["sprite"][row]
-        adds = int(self._engine.batch.plan[row, wish["step"], 0]) == VERBS.index("add")
+        adds = self._adds(row, wish)
         if not satisfied and self.random.random() < 0.5:
             return "nothing put in"
         choices = self._choices(row, wish["arg"], satisfied)
@@ -326,4 +405,4 @@ class Stage:
         else:
             ground = self._stock.plate_means[kind * VARIANTS + int(numbers["variant"][row])].numpy()
         ink = (28.0, 30.0, 46.0) if float(np.dot(ground, LUMA)) > 120 else (250.0, 250.0, 246.0)
-        numbers["ink"][row, 0] = ink * numbers["light"][row]
+        numbers["ink"][row, 0] = ink

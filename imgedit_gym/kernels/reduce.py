@@ -150,6 +150,78 @@ def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, 
 
 @wp.func_native(f"""
     const int cells = {GRID};
+    const unsigned char* picture = images.data + (size_t)b * size * size * 3;
+    float* low = (float*)(lows.data + (size_t)b * cells * cells);
+    float* high = (float*)(highs.data + (size_t)b * cells * cells);
+    for (int column = 0; column < cells; ++column) {{
+        const int cell = row * cells + column;
+        const int y0 = row * size / cells, y1 = (row + 1) * size / cells;
+        const int x0 = column * size / cells, x1 = (column + 1) * size / cells;
+        const double area = (double)((y1 - y0) * (x1 - x0));
+        for (int c = 0; c < 3; ++c) {{
+            long long sum = 0, squares = 0, cubes = 0;
+            for (int y = y0; y < y1; ++y)
+                for (int x = x0; x < x1; ++x) {{
+                    const int p = picture[3 * (y * size + x) + c];
+                    sum += p;
+                    squares += p * p;
+                    cubes += p * p * p;
+                }}
+            const double mean = (double)sum / area, square = (double)squares / area, cube = (double)cubes / area;
+            const double spread = square - mean * mean, variance = spread > 0.0 ? spread : 0.0;
+            const double third = cube - 3.0 * mean * square + 2.0 * mean * mean * mean;
+            const double half_skew = variance > 1.0e-3 ? 0.5 * third / variance : 0.0;
+            const double root = sqrt(half_skew * half_skew + variance);
+            low[3 * cell + c] = (float)(mean + half_skew - root);
+            high[3 * cell + c] = (float)(mean + half_skew + root);
+        }}
+    }}
+""")
+def _part_strip(
+    images: wp.array4d(dtype=wp.uint8),
+    b: int,
+    row: int,
+    size: int,
+    lows: wp.array2d(dtype=wp.vec3),
+    highs: wp.array2d(dtype=wp.vec3),
+):
+    """One row of cells of picture b."""
+    ...
+
+
+@wp.kernel
+def _part_cells(
+    first: int,
+    images: wp.array4d(dtype=wp.uint8),
+    rows: wp.array(dtype=wp.int64),
+    lanes: int,
+    lows: wp.array2d(dtype=wp.vec3),
+    highs: wp.array2d(dtype=wp.vec3),
+):
+    n, lane = wp.tid()
+    b = int(rows[first + n])
+    for row in range(lane, _GRID, lanes):
+        _part_strip(images, b, row, images.shape[1], lows, highs)
+
+
+def part_cells(images: torch.Tensor, rows: torch.Tensor, lows: torch.Tensor, highs: torch.Tensor) -> None:
+    """A dark and a light value that stand for the pixels of each cell, by channel.
+
+    They are the nodes of the Gauss quadrature with two points: with the cell's mean they keep its variance and its
+    skewness, and lie between its darkest and its lightest pixel.
+
+    Args:
+        images: ``uint8 [B, S, S, 3]``, contiguous.
+        rows: Which pictures, ``int64 [n]``; results go to the same rows.
+        lows: The dark values, ``float32 [B, GRID**2, 3]``, written.
+        highs: The light ones, likewise.
+    """
+    lanes = lanes_of(images.device, GRID)
+    launch(_part_cells, (len(rows), lanes), [images, rows, lanes, lows, highs], images.device)
+
+
+@wp.func_native(f"""
+    const int cells = {GRID};
     const int y0 = row * size / cells, y1 = (row + 1) * size / cells;
     const unsigned char* segment = segments.data + ((size_t)b * size + y0) * size;
     const unsigned char* matte = mattes.data + ((size_t)b * size + y0) * size;

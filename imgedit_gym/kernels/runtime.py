@@ -254,7 +254,7 @@ def _mark(item: Any) -> Any:
 
 
 _descriptors: dict[tuple[Any, Any], Any] = {}
-_MOST_DESCRIPTORS = 4096
+_MOST_DESCRIPTORS = 512
 
 
 def _describe(tensor: torch.Tensor, mark: Any, kind: Any) -> Any:

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="empty-body"
-"""Colours in and around regions, and the light of a scene.
+"""Colours in and around regions.
 
 The loops over pixels are C, which the compiler turns into vector instructions; it does not do so with Warp's own.
 """
@@ -9,12 +9,6 @@ import warp as wp
 
 from imgedit_gym.kernels.reduce import LARGEST
 from imgedit_gym.kernels.runtime import lanes_of, launch
-
-OUTLINE = 40
-"""Level that no channel of a dark outline reaches."""
-
-BRIGHT = 0.97
-"""Which quantile of the levels beside outlines counts as the brightest."""
 
 _COUNTS = """
     int counts[3][256], total = 0;
@@ -178,65 +172,3 @@ def region_mean(images: torch.Tensor, masks: torch.Tensor, boxes: torch.Tensor, 
     inputs = [images.contiguous(), masks.contiguous(), boxes, lanes, sums]
     launch(_sum_regions, (len(images), lanes), inputs, images.device)
     return sums / areas.clamp_min(1)[:, None]
-
-
-@wp.func_native(
-    _COUNTS
-    + f"""
-    const int reach = 2, stride = wp::max(1, size / 64);
-    unsigned char darkest[{LARGEST} + 4];
-    int beside = 0;
-    for (int x = 0; x < size + 2 * reach; ++x) darkest[x] = 255;
-    for (int y = 0; y < size; ++y) {{
-        for (int x = 0; x < size; ++x) darkest[x + reach] = 255;
-        for (int yy = wp::max(y - reach, 0); yy <= wp::min(y + reach, size - 1); ++yy) {{
-            const unsigned char* line = image.data + (size_t)yy * size * 3;
-            for (int x = 0; x < size; ++x) {{
-                const unsigned char high = wp::max(line[3 * x], wp::max(line[3 * x + 1], line[3 * x + 2]));
-                darkest[x + reach] = wp::min(darkest[x + reach], high);
-            }}
-        }}
-        for (int x = 0; x < size; ++x) {{
-            unsigned char low = darkest[x];
-            for (int k = 1; k <= 2 * reach; ++k) low = wp::min(low, darkest[x + k]);
-            if (low >= {OUTLINE}) continue;
-            ++beside;
-            if ((y * size + x) % stride == 0) count(y * size + x);
-        }}
-    }}
-    wp::vec_t<4, wp::float32> found;
-    found[3] = (float)beside / (float)(size * size);
-    const float rank = {BRIGHT}f * (float)wp::max(total - 1, 0);
-    const int whole = (int)rank;
-    const float part = rank - (float)whole;
-    for (int c = 0; c < 3; ++c) {{
-        const float lower = level_of(c, whole + 1), upper = level_of(c, wp::min(whole + 2, total));
-        const float gap = upper - lower;
-        const float up = part * gap, down = gap * (1.0f - part);
-        found[c] = part < 0.5f ? lower + up : upper - down;
-    }}
-    return found;
-"""
-)
-def _brightest(image: wp.array3d(dtype=wp.uint8), size: int) -> wp.vec4: ...
-
-
-@wp.kernel
-def _find_brightest(first: int, images: wp.array4d(dtype=wp.uint8), found: wp.array(dtype=wp.vec4)):
-    n = first + wp.tid()
-    found[n] = _brightest(images[n], images.shape[1])
-
-
-def brightest_beside_outlines(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """How bright drawn things get: they are told from scenery by the dark outline they stand beside.
-
-    Args:
-        images: ``uint8 [n, S, S, 3]``.
-
-    Returns:
-        A high quantile of each channel up to two pixels from an outline, ``float32 [n, 3]``, and the share of such
-        pixels, ``float32 [n]``.
-    """
-    found = torch.empty(len(images), 4, device=images.device)
-    launch(_find_brightest, len(images), [images.contiguous(), found], images.device)
-    return found[:, :3], found[:, 3]

@@ -33,7 +33,7 @@ class TaskSource(Protocol):
     stock: Stock
 
     def allocate(self, n: int) -> TaskBatch:
-        """Room for n tasks."""
+        """Room for n tasks, with this source as the batch's ``reader``."""
         ...
 
     def checklist(self, batch: TaskBatch) -> Checklist:

@@ -14,7 +14,8 @@ from imgedit_gym.art.stock import Stock, hues
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.names import PATTERNS
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.kernels.reduce import GRID, reduce_cells, reduce_labels
+from imgedit_gym.kernels.lanes import LANES
+from imgedit_gym.kernels.reduce import GRID, part_cells, reduce_cells, reduce_labels
 from imgedit_gym.kernels.runtime import launch, struct_of
 from imgedit_gym.tasks.measure.arrays import Found, Known, find_places
 from imgedit_gym.tasks.measure.busyness import rate_busyness, recall_plates
@@ -23,8 +24,17 @@ from imgedit_gym.tasks.measure.explain import explain_cells, rate_ground
 from imgedit_gym.tasks.measure.find import find_things
 from imgedit_gym.tasks.measure.ground import fit_ground
 from imgedit_gym.tasks.measure.headlines import read_headlines
+from imgedit_gym.tasks.measure.looks import LAID_OUT, SUMS
+from imgedit_gym.tasks.measure.matching import (
+    FINE_LENGTH,
+    HALF_LENGTH,
+    VIEW_ROWS,
+    halved,
+    padded,
+    side_by_side,
+)
 from imgedit_gym.tasks.measure.places import check_places
-from imgedit_gym.tasks.measure.plates import fit_plate
+from imgedit_gym.tasks.measure.plates import SCREENED, fit_plate, sample_known, sampled_plates
 from imgedit_gym.tasks.measure.recognise import name_things, settle_things
 from imgedit_gym.tasks.measure.slots import survey_slots
 from imgedit_gym.tasks.measure.tone import fit_tone
@@ -85,9 +95,13 @@ class PixelChecklist:
         self._plate, self._plate_detail, self._plate_low, self._plate_high = cells(3), cells(), cells(3), cells(3)
         self._labels = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
         self._purity, self._background, self._matte, self._busyness = cells(), cells(), cells(), cells()
+        self._ground = torch.zeros(n, CELLS, dtype=torch.uint8, device=device)
+        self._ground_sampled = torch.zeros(n, CELLS // 2, device=device)
+        self._plate_sampled = torch.zeros(n, 4, CELLS // 2, device=device)
         self._places = torch.zeros(n, MAX_OBJECTS, 4, dtype=torch.int32, device=device)
         crops, coarse, aspects = sprite_templates(stock)
         self._stock = stock_cells, stock_detail, stock_low, stock_high, stock_busyness = stock_plate_cells(stock)
+        stock_sampled, stock_screened = sampled_plates(stock_cells, stock_detail)
         self._known: Any = struct_of(
             Known,
             {
@@ -112,10 +126,15 @@ class PixelChecklist:
                 "labels": self._labels,
                 "purity": self._purity,
                 "background": self._background,
+                "ground": self._ground,
+                "ground_sampled": self._ground_sampled,
+                "plate_sampled": self._plate_sampled,
                 "matte": self._matte,
                 "busyness": self._busyness,
                 "stock_plates": stock.plates,
                 "stock_cells": stock_cells,
+                "stock_sampled": stock_sampled,
+                "stock_screened": stock_screened,
                 "stock_levels": (stock_cells.mean(1) @ torch.tensor(LUMA, device=device)).contiguous(),
                 "stock_detail": stock_detail,
                 "stock_low": stock_low,
@@ -125,8 +144,10 @@ class PixelChecklist:
                 "colors": stock.colors,
                 "color_hues": hues(stock.colors),
                 "texts": stock.texts,
-                "crops": crops,
-                "coarse": coarse,
+                "sprites": padded(crops, FINE_LENGTH),
+                "half_sprites": padded(halved(crops), HALF_LENGTH),
+                "coarse_sprites": side_by_side(coarse),
+                "shapes": F.pad(aspects.log(), (0, -len(aspects) % LANES)),
                 "aspects": aspects,
                 "sprite_boxes": stock.sprite_boxes,
                 "sets": sets,
@@ -160,13 +181,15 @@ class PixelChecklist:
             self._matte,
         )
         launch(find_places, len(rows), [rows, self._labels, self._places], batch.device)
+        every = rows
         if plates is not None:
             own = self._plate, self._plate_detail, self._plate_low, self._plate_high, self._busyness
             for known, found in zip(self._stock, own, strict=True):
                 recall_plates(rows, plates, known, found)
             rows = rows[plates < 0]
         reduce_cells(batch.plates, rows, self._plate, self._plate_detail)
-        self._plate_low[rows], self._plate_high[rows] = two_colors(batch.plates[rows])
+        launch(sample_known, len(every), [every, self._known], batch.device)
+        part_cells(batch.plates, rows, self._plate_low, self._plate_high)
         # a pattern is known all over: what stood on it can be filled in exactly
         kinds = batch.background[rows]
         self._busyness[rows] = 0.0
@@ -183,7 +206,7 @@ class PixelChecklist:
 
     def _measure_part(self, canvas: torch.Tensor, rows: torch.Tensor) -> PixelMeasurement:
         n, device = len(canvas), canvas.device
-        tensors, found, crops = self._room(n)
+        tensors, found, views = self._room(n)
         known, size = self._known, canvas.shape[1]
         reduce_cells(canvas, self._order[:n], tensors["cells"], tensors["detail"])
         for fit in (fit_plate, fit_tone, fit_ground):
@@ -191,7 +214,7 @@ class PixelChecklist:
         launch(explain_cells, (n, GRID), [known, rows, found], device)
         launch(rate_ground, n, [known, rows, found], device)
         launch(survey_slots, (n, MAX_OBJECTS), [known, rows, found], device)
-        naming = [canvas, known, rows, FREE_FINDS, found, *crops]
+        naming = [canvas, known, rows, FREE_FINDS, found, *views]
         launch(name_things, (n, MAX_OBJECTS), naming, device)
         launch(find_things, n, [known, rows, found, size], device)
         naming[3] = 0
@@ -220,11 +243,15 @@ class PixelChecklist:
             def whole(*shape: int) -> torch.Tensor:
                 return torch.zeros(n, *shape, dtype=torch.int32, device=device)
 
-            finds, pixels = MAX_FINDS, CROP_EDGE**2
-            samples = COARSE_EDGE**2
+            finds = MAX_FINDS
             tensors = {
                 "cells": real(CELLS, 3),
                 "detail": real(CELLS),
+                "sampled": real(4, CELLS // 2),
+                "screened": real(4, SCREENED),
+                "bare": real(CELLS, 3),
+                "soft_bare": real(CELLS, 3),
+                "unclipped": real(CELLS),
                 "expected": real(CELLS, 3),
                 "flags": whole(CELLS),
                 "find_of": whole(CELLS),
@@ -233,6 +260,10 @@ class PixelChecklist:
                 "plate": whole(),
                 "plain": whole(),
                 "look_gaps": real(2),
+                "trust": real(CELLS),
+                "laid_out": real(LAID_OUT, CELLS // 2),
+                "laid_out_few": real(LAID_OUT, CELLS // 8),
+                "sums": real(SUMS),
                 "tone": real(3, 3),
                 "untone": real(3, 3),
                 "offset": real(3),
@@ -251,7 +282,8 @@ class PixelChecklist:
                 "sprite": whole(finds),
                 "find_quality": real(finds),
                 "find_gap": real(finds),
-                "residual": real(finds, pixels),
+                "named": whole(finds + 1),
+                "residual": real(finds, FINE_LENGTH),
                 "slot_source": real(MAX_OBJECTS),
                 "slot_clean": real(MAX_OBJECTS),
                 "slot_bare": real(MAX_OBJECTS),
@@ -267,15 +299,9 @@ class PixelChecklist:
                 "quality": real(),
             }
             found = struct_of(Found, tensors)
-            crops = [_v3(real(finds, count, 3)) for count in (pixels, pixels, samples, samples)]
-            self._found = (tensors, found, crops)
+            views = [real(finds, VIEW_ROWS, length) for length in (FINE_LENGTH, HALF_LENGTH)]
+            self._found = (tensors, found, views)
         return self._found
-
-
-def _v3(tensor: torch.Tensor) -> Any:
-    import warp as wp
-
-    return wp.from_torch(tensor, dtype=wp.vec3)
 
 
 def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -308,32 +334,6 @@ def sprite_templates(stock: Stock) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return flat(both), flat(coarse), aspects
 
 
-def two_colors(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A dark and a light value that stand for the pixels of each cell, by channel.
-
-    They are the nodes of the Gauss quadrature with two points: with the cell's mean they keep its variance and its
-    skewness, and lie between its darkest and its lightest pixel.
-
-    Args:
-        images: ``uint8 [n, S, S, 3]``.
-
-    Returns:
-        The dark and the light values, ``float32 [n, CELLS, 3]``.
-    """
-    flat = images.permute(0, 3, 1, 2).double()
-
-    def mean_of(values: torch.Tensor) -> torch.Tensor:
-        return F.adaptive_avg_pool2d(values, GRID)
-
-    mean, square, cube = mean_of(flat), mean_of(flat**2), mean_of(flat**3)
-    variance = (square - mean**2).clamp(min=0)
-    third = cube - 3 * mean * square + 2 * mean**3
-    half_skew = torch.where(variance > 1e-3, 0.5 * third / variance.clamp(min=1e-3), 0.0)
-    root = (half_skew**2 + variance).sqrt()
-    low, high = ((mean + half_skew + sign * root).flatten(2).transpose(1, 2).float().contiguous() for sign in (-1, 1))
-    return low, high
-
-
 def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, ...]:
     """What is known of the cells of the stock's backgrounds.
 
@@ -349,4 +349,6 @@ def stock_plate_cells(stock: Stock) -> tuple[torch.Tensor, ...]:
     busyness = torch.zeros(n, CELLS, device=stock.device)
     rate_busyness(means, rows, busyness)
     busyness[: len(PATTERNS) * VARIANTS] = 0.0
-    return means, detail, *two_colors(stock.plates), busyness
+    lows, highs = torch.zeros_like(means), torch.zeros_like(means)
+    part_cells(stock.plates, rows, lows, highs)
+    return means, detail, lows, highs, busyness

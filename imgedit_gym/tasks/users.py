@@ -14,6 +14,9 @@ background_color   ``color``
 headline           ``text``; needs ``headline_box``
 tone               ``tone``
 ================== ==========================================================
+
+Without a checklist the instruction itself is the only requirement, of kind ``instruction``. Judges that ask a model can
+tell whether it was carried out; the checklist judge cannot, and finds 0.
 """
 
 from __future__ import annotations
@@ -76,6 +79,8 @@ def load_user_task(
         parse_plan(plan, batch.plan.shape[1]) if plan is not None else (PlanStep("edit", PICTURE, instruction),)
     )
     wanted = _requirements(options.get("checklist", ()), names, stock, set_index, headline_box is not None, len(steps))
+    if not wanted:
+        wanted = [(Requirement(Kind.INSTRUCTION, normalise(instruction), len(steps) - 1), (0, -1, 0))]
 
     segments = np.zeros((batch.size, batch.size), np.uint8)
     if headline_box is not None:

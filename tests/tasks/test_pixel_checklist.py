@@ -9,6 +9,7 @@ from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import RegionBatch, box_masks
 from imgedit_gym.core.registry import TOOLS
 from imgedit_gym.core.verdict import combination, weigh
+from imgedit_gym.judges.base import Cases
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 SIZE = 128
@@ -378,7 +379,7 @@ def pictures(engine) -> dict[str, torch.Tensor]:
 def test_no_answer_earns_little(adverts, name):
     canvas = pictures(adverts)[name].contiguous()
     due = torch.full((100,), 99, dtype=torch.int32)
-    verdict = adverts.judge.judge(adverts.batch, adverts.checklist, canvas, due)
+    verdict = adverts.judge.judge(Cases(adverts.batch, adverts.checklist, canvas, due))
     for axis in ("execution", "preservation", "quality", "score", "requirements"):
         values = getattr(verdict, axis)
         assert torch.isfinite(values).all()

@@ -4,6 +4,8 @@
 import warp as wp
 
 from imgedit_gym.kernels.color import clamp_color, distance, luma, read_color
+from imgedit_gym.kernels.lanes import LANES_CODE
+from imgedit_gym.kernels.reduce import GRID as _GRID
 from imgedit_gym.tasks.measure import constants as const
 
 
@@ -32,10 +34,15 @@ class Known:
     labels: wp.array2d(dtype=wp.uint8)
     purity: wp.array2d(dtype=wp.float32)
     background: wp.array2d(dtype=wp.float32)
+    ground: wp.array2d(dtype=wp.uint8)
+    ground_sampled: wp.array2d(dtype=wp.float32)
+    plate_sampled: wp.array3d(dtype=wp.float32)
     matte: wp.array2d(dtype=wp.float32)
     busyness: wp.array2d(dtype=wp.float32)
     stock_plates: wp.array4d(dtype=wp.uint8)
     stock_cells: wp.array2d(dtype=wp.vec3)
+    stock_sampled: wp.array3d(dtype=wp.float32)
+    stock_screened: wp.array3d(dtype=wp.float32)
     stock_levels: wp.array(dtype=wp.float32)
     stock_detail: wp.array2d(dtype=wp.float32)
     stock_low: wp.array2d(dtype=wp.vec3)
@@ -46,8 +53,10 @@ class Known:
     colors: wp.array(dtype=wp.vec3)
     color_hues: wp.array(dtype=wp.float32)
     texts: wp.array3d(dtype=wp.uint8)
-    crops: wp.array3d(dtype=wp.vec4)
-    coarse: wp.array3d(dtype=wp.vec4)
+    sprites: wp.array4d(dtype=wp.float32)
+    half_sprites: wp.array4d(dtype=wp.float32)
+    coarse_sprites: wp.array4d(dtype=wp.float32)
+    shapes: wp.array(dtype=wp.float32)
     aspects: wp.array(dtype=wp.float32)
     sprite_boxes: wp.array2d(dtype=wp.float32)
     sets: wp.array2d(dtype=wp.int32)
@@ -59,6 +68,11 @@ class Found:
 
     cells: wp.array2d(dtype=wp.vec3)
     detail: wp.array2d(dtype=wp.float32)
+    sampled: wp.array3d(dtype=wp.float32)
+    screened: wp.array3d(dtype=wp.float32)
+    bare: wp.array2d(dtype=wp.vec3)
+    soft_bare: wp.array2d(dtype=wp.vec3)
+    unclipped: wp.array2d(dtype=wp.float32)
     expected: wp.array2d(dtype=wp.vec3)
     flags: wp.array2d(dtype=wp.int32)
     find_of: wp.array2d(dtype=wp.int32)
@@ -67,6 +81,10 @@ class Found:
     plate: wp.array(dtype=wp.int32)
     plain: wp.array(dtype=wp.int32)
     look_gaps: wp.array(dtype=wp.vec2)
+    trust: wp.array2d(dtype=wp.float32)
+    laid_out: wp.array3d(dtype=wp.float32)
+    laid_out_few: wp.array3d(dtype=wp.float32)
+    sums: wp.array2d(dtype=wp.float32)
     tone: wp.array(dtype=wp.mat33)
     untone: wp.array(dtype=wp.mat33)
     offset: wp.array(dtype=wp.vec3)
@@ -85,6 +103,7 @@ class Found:
     sprite: wp.array2d(dtype=wp.int32)
     find_quality: wp.array2d(dtype=wp.float32)
     find_gap: wp.array2d(dtype=wp.float32)
+    named: wp.array2d(dtype=wp.int32)
     residual: wp.array3d(dtype=wp.float32)
     slot_source: wp.array2d(dtype=wp.float32)
     slot_clean: wp.array2d(dtype=wp.float32)
@@ -218,33 +237,85 @@ def ground_under(known: Known, found: Found, n: int, b: int, cell: int, linear: 
     return clamp_color(shown)
 
 
-@wp.func
-def ground_cell(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
-    """What the bare background shows now in a cell."""
-    if found.ground_own[n] == 1:
-        return ground_under(known, found, n, b, cell, wp.diag(found.ground_gain[n]), found.ground_offset[n])
-    return ground_under(known, found, n, b, cell, found.tone[n], found.offset[n])
+@wp.func_native(
+    LANES_CODE
+    + f"""
+    const float *mean = (const float*)means.data, *low = (const float*)lows.data, *high = (const float*)highs.data;
+    for (int cell = 0; cell < {_GRID * _GRID}; cell += width) {{
+        lanes m[3], d[3], l[3], shown[3], apart = (lanes)0.0f, left = (lanes)0.0f;
+        read_colors(mean + 3 * cell, m);
+        read_colors(low + 3 * cell, d);
+        read_colors(high + 3 * cell, l);
+        for (int k = 0; k < 3; ++k) {{
+            const float* row = linear.data[k];
+            const lanes middle = row[0] * m[0] + row[1] * m[1] + row[2] * m[2] + offset[k];
+            const lanes dark = row[0] * d[0] + row[1] * d[1] + row[2] * d[2] + offset[k];
+            const lanes light = row[0] * l[0] + row[1] * l[1] + row[2] * l[2] + offset[k];
+            const lanes gap = l[k] - d[k], part = (m[k] - d[k]) / (gap > 0.01f ? gap : (lanes)1.0f);
+            const lanes share = gap > 0.01f ? part : (lanes)0.5f;
+            const lanes beyond = (1.0f - share) * (limited(dark) - dark) + share * (limited(light) - light);
+            shown[k] = limited(middle + beyond);
+            apart += magnitude(light - dark);
+            left += magnitude(limited(light) - limited(dark));
+        }}
+        write_colors((float*)bare.data + 3 * cell, shown);
+        write(unclipped.data + cell, left / larger(apart, (lanes)3.0e-3f));
+    }}
+"""
+)
+def _show_plate(
+    means: wp.array(dtype=wp.vec3),
+    lows: wp.array(dtype=wp.vec3),
+    highs: wp.array(dtype=wp.vec3),
+    linear: wp.mat33,
+    offset: wp.vec3,
+    bare: wp.array(dtype=wp.vec3),
+    unclipped: wp.array(dtype=wp.float32),
+):
+    """A plate under a change of colour, its pixels limited one by one, and the share of its detail that is left."""
+    ...
 
 
 @wp.func
-def unclipped_share(known: Known, found: Found, n: int, b: int, cell: int) -> float:
-    """How much of the bare background's detail in a cell the limits of colours leave, in [0, 1]."""
-    plate = found.plate[n]
-    if plate == -2:
-        return 1.0
-    low = known.plate_low[b, cell]
-    high = known.plate_high[b, cell]
-    if plate >= 0:
-        low = known.stock_low[plate, cell]
-        high = known.stock_high[plate, cell]
+def show_ground(known: Known, found: Found, n: int, b: int):
+    """Note what the bare background shows now in each cell, once its plate and its change of colour are known."""
     linear = found.tone[n]
     offset = found.offset[n]
     if found.ground_own[n] == 1:
         linear = wp.diag(found.ground_gain[n])
         offset = found.ground_offset[n]
-    dark = linear * low + offset
-    light = linear * high + offset
-    return distance(clamp_color(light), clamp_color(dark)) / wp.max(distance(light, dark), 1.0e-3)
+    plate = found.plate[n]
+    if plate == -2:
+        color = clamp_color(linear * found.ground_mean[n] + offset)
+        for cell in range(const.CELLS):
+            found.bare[n, cell] = color
+            found.unclipped[n, cell] = 1.0
+    elif plate >= 0:
+        _show_plate(
+            known.stock_cells[plate],
+            known.stock_low[plate],
+            known.stock_high[plate],
+            linear,
+            offset,
+            found.bare[n],
+            found.unclipped[n],
+        )
+    else:
+        _show_plate(
+            known.plate[b],
+            known.plate_low[b],
+            known.plate_high[b],
+            linear,
+            offset,
+            found.bare[n],
+            found.unclipped[n],
+        )
+
+
+@wp.func
+def ground_cell(found: Found, n: int, cell: int) -> wp.vec3:
+    """What the bare background shows now in a cell; known from :func:`show_ground` on."""
+    return found.bare[n, cell]
 
 
 @wp.func
@@ -282,7 +353,7 @@ def is_shade(color: wp.vec3, ground: wp.vec3) -> bool:
 @wp.func
 def is_ground(known: Known, b: int, cell: int) -> bool:
     """Whether a cell of the source showed nothing but background."""
-    return known.labels[b, cell] == wp.uint8(0) and known.background[b, cell] > 0.97
+    return known.ground[b, cell] != wp.uint8(0)
 
 
 @wp.kernel

@@ -47,9 +47,12 @@ LOST = wp.constant(0.4)
 """Share of the background that must still be seen for new things to be looked for."""
 
 # flags of a cell
-AS_BACKGROUND = wp.constant(1)
+AS_BACKGROUND_FLAG = 1
+AS_BACKGROUND = wp.constant(AS_BACKGROUND_FLAG)
 AS_SOURCE = wp.constant(2)
 TELLING = wp.constant(4)
+PERHAPS_FLAG = 8
+PERHAPS = wp.constant(PERHAPS_FLAG)
 
 BRIGHTER, DARKER, WARMER, COOLER, VIVID, MUTED, MONOCHROME, VINTAGE, CONTRASTY, SOFT, CRISP = (
     wp.constant(index) for index in range(len(TONES))

@@ -77,7 +77,7 @@ def _cut(known: Known, found: Found, n: int, b: int, area: int, box: wp.vec4i, e
     for y in range(box[0], box[2]):
         for x in range(box[1], box[3]):
             cell = y * const.GRID + x
-            ground = ground_cell(known, found, n, b, cell)
+            ground = ground_cell(found, n, cell)
             if found.find_of[n, cell] == area and not is_shade(found.cells[n, cell], ground):
                 at = y
                 if axis == 1:

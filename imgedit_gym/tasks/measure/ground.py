@@ -5,7 +5,17 @@ import warp as wp
 
 from imgedit_gym.kernels.color import distance
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import Found, Known, ground_cell, is_ground, plate_cell, plate_fine, ramp, wanted
+from imgedit_gym.tasks.measure.arrays import (
+    Found,
+    Known,
+    ground_cell,
+    is_ground,
+    plate_cell,
+    plate_fine,
+    ramp,
+    show_ground,
+    wanted,
+)
 
 
 @wp.kernel
@@ -18,6 +28,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     found.ground_match[n] = 0.0
     if recolor < 0 and wanted(known, b, 4) < 0 and found.plate[n] != -2:
         # nobody asks
+        show_ground(known, found, n, b)
         return
     if found.plate[n] == -2:
         found.ground_own[n] = 1
@@ -62,13 +73,14 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
         found.ground_own[n] = 1
         found.ground_gain[n] = g
         found.ground_offset[n] = o
+    show_ground(known, found, n, b)
 
     # how the visible background looks now
     count = float(0.0)
     mean = wp.vec3(0.0, 0.0, 0.0)
     for cell in range(const.CELLS):
         if is_ground(known, b, cell):
-            expected = ground_cell(known, found, n, b, cell)
+            expected = ground_cell(found, n, cell)
             if distance(found.cells[n, cell], expected) < 30.0:
                 mean += found.cells[n, cell]
                 count += 1.0
@@ -77,7 +89,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     me = wp.vec3(0.0, 0.0, 0.0)
     for cell in range(const.CELLS):
         if is_ground(known, b, cell):
-            expected = ground_cell(known, found, n, b, cell)
+            expected = ground_cell(found, n, cell)
             if distance(found.cells[n, cell], expected) < 30.0:
                 me += plate_cell(known, found, n, b, cell) / total
     cov = float(0.0)
@@ -90,7 +102,7 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
         if is_ground(known, b, cell):
             visible += 1.0
             plate = plate_cell(known, found, n, b, cell)
-            expected = ground_cell(known, found, n, b, cell)
+            expected = ground_cell(found, n, cell)
             if distance(found.cells[n, cell], expected) < 30.0:
                 cov += wp.dot(found.cells[n, cell] - mean, plate - me)
                 vc += wp.dot(found.cells[n, cell] - mean, found.cells[n, cell] - mean)

@@ -3,41 +3,44 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import distance, luma, read_color
+from imgedit_gym.kernels.color import distance, read_color
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_pixel, ramp, toned, wanted
+
+
+@wp.func_native("""
+    const int top = box[0], left = box[1], height = box[2] - top, width = box[3] - left;
+    const int size = image.shape[1], across = text.shape[1];
+    // luma in thousandths of a level: whole numbers, whose sums are exact
+    long long count = 0, luma = 0, cover = 0, lumas = 0, covers = 0, both = 0;
+    for (int y = 0; y < height; y += sy)
+        for (int x = 0; x < width; x += sx) {
+            const unsigned char* at = image.data + 3 * ((top + y) * size + left + x);
+            const long long l = 299 * at[0] + 587 * at[1] + 114 * at[2], t = text.data[y * across + x];
+            ++count;
+            luma += l;
+            cover += t;
+            lumas += l * l;
+            covers += t * t;
+            both += l * t;
+        }
+    const double n = count > 0 ? (double)count : 1.0;
+    const double vl = ((double)lumas - (double)luma * (double)luma / n) * 1.0e-6;
+    const double vt = (double)covers - (double)cover * (double)cover / n;
+    const double cov = ((double)both - (double)luma * (double)cover / n) * 1.0e-3;
+    if (vl / n < 60.0 || vt <= 0.0) return 0.0f;
+    return (float)((cov < 0.0 ? -cov : cov) / sqrt(vl * vt));
+""")
+def _correlation(
+    image: wp.array3d(dtype=wp.uint8), text: wp.array2d(dtype=wp.uint8), box: wp.vec4i, sy: int, sx: int
+) -> float: ...
 
 
 @wp.func
 def _text_match(canvas: wp.array4d(dtype=wp.uint8), known: Known, n: int, b: int, row: int, sy: int, sx: int) -> float:
     """Correlation of luma with a text's coverage over the headline's box, sign dropped; 0 without contrast."""
-    top = known.headline_box[b, 0]
-    left = known.headline_box[b, 1]
-    height = known.headline_box[b, 2] - top
-    width = known.headline_box[b, 3] - left
-    count = float(0.0)
-    ml = float(0.0)
-    mt = float(0.0)
-    for i in range((height + sy - 1) / sy):
-        for j in range((width + sx - 1) / sx):
-            ml += luma(read_color(canvas, n, top + i * sy, left + j * sx))
-            mt += float(known.texts[row, i * sy, j * sx])
-            count += 1.0
-    ml = ml / wp.max(count, 1.0)
-    mt = mt / wp.max(count, 1.0)
-    cov = float(0.0)
-    vl = float(0.0)
-    vt = float(0.0)
-    for i in range((height + sy - 1) / sy):
-        for j in range((width + sx - 1) / sx):
-            dl = luma(read_color(canvas, n, top + i * sy, left + j * sx)) - ml
-            dt = float(known.texts[row, i * sy, j * sx]) - mt
-            cov += dl * dt
-            vl += dl * dl
-            vt += dt * dt
-    if vl / wp.max(count, 1.0) < 60.0 or vt <= 0.0:
-        return 0.0
-    return wp.abs(cov) / wp.sqrt(vl * vt)
+    at = known.headline_box
+    return _correlation(canvas[n], known.texts[row], wp.vec4i(at[b, 0], at[b, 1], at[b, 2], at[b, 3]), sy, sx)
 
 
 @wp.func

@@ -3,20 +3,11 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import clamp_color, distance, read_color
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import (
-    Found,
-    Known,
-    ground_color,
-    is_shade,
-    plate_pixel,
-    ramp,
-    tone_scale,
-    toned_freely,
-)
+from imgedit_gym.tasks.measure.arrays import Found, Known, ramp, tone_scale
+from imgedit_gym.tasks.measure.matching import Shortlist, gap_to, light_on, likeness_to, pick, spread_of, take_view
+from imgedit_gym.tasks.measure.outline import tight_box
 
-_Names = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.int32)
 _Gaps = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.float32)
 
 _MOVES = wp.constant(14)
@@ -27,197 +18,56 @@ _BLURRED = wp.constant(0.08)
 
 
 @wp.func
-def _cell_of(canvas: wp.array4d(dtype=wp.uint8), y: int, x: int) -> int:
-    return (y * const.GRID / canvas.shape[1]) * const.GRID + x * const.GRID / canvas.shape[1]
+def _ground_tone(found: Found, n: int) -> wp.mat33:
+    """How the ground's colours have changed, as a matrix."""
+    if found.ground_own[n] == 1:
+        return wp.diag(found.ground_gain[n])
+    return found.tone[n]
 
 
 @wp.func
-def _touches(found: Found, n: int, f: int, cell: int) -> bool:
-    """Whether a neighbour of a cell belongs to a find."""
-    for i in range(9):
-        y = wp.clamp(cell / const.GRID + i / 3 - 1, 0, const.GRID - 1)
-        x = wp.clamp(cell % const.GRID + i % 3 - 1, 0, const.GRID - 1)
-        if found.find_of[n, y * const.GRID + x] == f:
-            return True
-    return False
+def _ground_offset(found: Found, n: int) -> wp.vec3:
+    """And as an offset."""
+    if found.ground_own[n] == 1:
+        return found.ground_offset[n]
+    return found.offset[n]
 
 
 @wp.func
-def _is_new_pixel(
-    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, f: int, shade: int, y: int, x: int
-) -> bool:
-    """Whether a pixel shows neither background (in shade, unless ``shade`` counts) nor source, nor another find."""
-    cell = _cell_of(canvas, y, x)
-    owner = found.find_of[n, cell]
-    if owner == -3 or (f < const.FREE and owner >= 0 and owner != f):
-        return False
-    label = int(known.segments[b, y, x])
-    if label == const.HEADLINE:
-        return False
-    if f < const.FREE and owner != f and not _touches(found, n, f, cell):
-        return False
-    c = read_color(canvas, n, y, x)
-    # a blurred edge reaches further than the thing
-    far = (24.0 + 60.0 * wp.max(found.blend[n] - _BLURRED, 0.0)) * tone_scale(found, n)
-    ground = ground_color(found, n, plate_pixel(known, found, n, b, y, x))
-    if distance(c, ground) < far or (shade == 0 and is_shade(c, ground)):
-        return False
-    if label >= 1 and label <= const.SLOTS:
-        if (found.flags[n, cell] & const.AS_BACKGROUND) != 0 and found.slot_source[n, label - 1] < 0.6:
-            return False
-        if found.slot_source[n, label - 1] >= 0.6:
-            source = toned_freely(found, n, read_color(known.images, b, y, x))
-            if distance(c, clamp_color(source)) < far:
-                return False
-            if found.plate[n] == -1 and found.ground_own[n] == 0:
-                return True
-            # with the background that shows through it changed along
-            through = float(known.mattes[b, y, x]) / 255.0
-            source += through * (ground - toned_freely(found, n, read_color(known.plates, b, y, x)))
-            return distance(c, clamp_color(source)) >= far
-    return True
+def _table(found: Found, n: int) -> int:
+    """Which sprites a picture's things are compared with: sharp ones or blurred ones."""
+    if found.blend[n] > _BLURRED:
+        return 1
+    return 0
 
 
 @wp.func
-def _reach(
+def _take(
     canvas: wp.array4d(dtype=wp.uint8),
     known: Known,
     found: Found,
     n: int,
     b: int,
-    f: int,
-    shade: int,
-    start: int,
-    end: int,
-    way: int,
-    low: int,
-    high: int,
-    columns: int,
-    stride: int,
-    allowed: int,
-) -> int:
-    """The last line, going one way from ``start``, that shows a new pixel, before a gap or the end."""
-    size = canvas.shape[1]
-    last = int(start)
-    empty = int(0)
-    line = int(start)
-    seen = int(0)
-    while line != end and empty <= allowed + (1 - seen) * size:
-        at = line
-        if way < 0:
-            at = line - 1
-        new = int(0)
-        across = int(low)
-        while across < high and new == 0:
-            if columns == 1:
-                if _is_new_pixel(canvas, known, found, n, b, f, shade, across, at):
-                    new = int(1)
-            elif _is_new_pixel(canvas, known, found, n, b, f, shade, at, across):
-                new = int(1)
-            across += stride
-        line += way
-        if new == 1:
-            last = line
-            empty = int(0)
-            seen = int(1)
-        else:
-            empty += 1
-    return last
-
-
-@wp.func
-def _tight_box(
-    canvas: wp.array4d(dtype=wp.uint8), known: Known, found: Found, n: int, b: int, f: int, shade: int, cells: wp.vec4i
-) -> wp.vec4i:
-    """Top, left, bottom, right in pixels of what is new in an area of cells."""
-    size = canvas.shape[1]
-    stride = wp.max(1, size / 64)
-    margin = int(size / 32 + 2)
-    bounds = found.bounds[n, f]
-    top = wp.max(cells[0] * size / const.GRID - margin, bounds[0] * size / const.GRID)
-    left = wp.max(cells[1] * size / const.GRID - margin, bounds[1] * size / const.GRID)
-    bottom = wp.min(cells[2] * size / const.GRID + margin, bounds[2] * size / const.GRID)
-    right = wp.min(cells[3] * size / const.GRID + margin, bounds[3] * size / const.GRID)
-    # from the middle outwards, as far as new pixels go on without a gap: neighbours stay out
-    middle = wp.vec2i((top + bottom) / 2, (left + right) / 2)
-    allowed = wp.max(size / 96, 1)
-    if f < const.FREE:
-        allowed = wp.max(size / 20, 2)
-    y0 = top
-    y1 = bottom
-    x0 = left
-    x1 = right
-    for turn in range(2):
-        x0 = _reach(canvas, known, found, n, b, f, shade, middle[1], left, -1, y0, y1, 1, stride, allowed)
-        x1 = _reach(canvas, known, found, n, b, f, shade, middle[1], right, 1, y0, y1, 1, stride, allowed)
-        y0 = _reach(canvas, known, found, n, b, f, shade, middle[0], top, -1, x0, x1, 0, stride, allowed)
-        y1 = _reach(canvas, known, found, n, b, f, shade, middle[0], bottom, 1, x0, x1, 0, stride, allowed)
-    if y1 - y0 < 3 or x1 - x0 < 3:
-        if f < const.FREE or shade == 0:
-            return wp.vec4i(0, 0, 0, 0)
-        return wp.vec4i(top, left, bottom, right)
-    return wp.vec4i(y0, x0, y1, x1)
-
-
-@wp.func
-def _take_crop(
-    canvas: wp.array4d(dtype=wp.uint8),
-    known: Known,
-    found: Found,
-    n: int,
-    b: int,
-    f: int,
     box: wp.vec4,
     step: int,
-    crops: wp.array3d(dtype=wp.vec3),
-    grounds: wp.array3d(dtype=wp.vec3),
+    view: wp.array2d(dtype=wp.float32),
 ):
-    """Write what a box shows, and what the bare ground would show there, every ``step``-th of CROP x CROP samples."""
-    size = canvas.shape[1]
-    height = (box[2] - box[0]) / float(const.CROP)
-    width = (box[3] - box[1]) / float(const.CROP)
-    for i in range(0, const.CROP, step):
-        y0 = wp.clamp(int(wp.floor(box[0] + height * float(i) + 0.5)), 0, size - 1)
-        y1 = wp.clamp(int(wp.floor(box[0] + height * float(i + 1) + 0.5)), y0 + 1, size)
-        for j in range(0, const.CROP, step):
-            x0 = wp.clamp(int(wp.floor(box[1] + width * float(j) + 0.5)), 0, size - 1)
-            x1 = wp.clamp(int(wp.floor(box[1] + width * float(j + 1) + 0.5)), x0 + 1, size)
-            color = wp.vec3(0.0, 0.0, 0.0)
-            ground = wp.vec3(0.0, 0.0, 0.0)
-            for y in range(y0, y1):
-                for x in range(x0, x1):
-                    color += read_color(canvas, n, y, x)
-                    ground += plate_pixel(known, found, n, b, y, x)
-            area = float((y1 - y0) * (x1 - x0))
-            crops[n, f, i * const.CROP + j] = color / area
-            grounds[n, f, i * const.CROP + j] = ground_color(found, n, ground / area)
-
-
-@wp.func
-def _is_flat(
-    found: Found, n: int, f: int, crops: wp.array3d(dtype=wp.vec3), grounds: wp.array3d(dtype=wp.vec3)
-) -> bool:
-    """Whether what sets a crop apart from the ground is all of one colour: no sprite is."""
-    total = wp.vec3(0.0, 0.0, 0.0)
-    squares = wp.vec3(0.0, 0.0, 0.0)
-    count = float(1.0e-3)
-    for i in range(const.CROP * const.CROP):
-        color = crops[n, f, i]
-        if distance(color, grounds[n, f, i]) > 16.0:
-            total += color
-            squares += wp.cw_mul(color, color)
-            count += 1.0
-    total = total / count
-    spread = squares / count - wp.cw_mul(total, total)
-    scale = tone_scale(found, n)
-    return spread[0] + spread[1] + spread[2] < 200.0 * scale * scale and found.blend[n] <= 0.0
-
-
-@wp.func
-def _shown(found: Found, n: int, rgba: wp.vec4, light: wp.vec3, ground: wp.vec3) -> wp.vec3:
-    """A sprite's sample (premultiplied) in some light on some ground, under the picture's tone."""
-    own = wp.cw_mul(wp.vec3(rgba[0], rgba[1], rgba[2]), light)
-    return clamp_color(found.tone[n] * own + rgba[3] * found.offset[n] + (1.0 - rgba[3]) * ground)
+    """Write what a box shows, and what the bare ground would show there."""
+    plate = known.plates[b]
+    if found.plate[n] >= 0:
+        plate = known.stock_plates[found.plate[n]]
+    take_view(
+        canvas[n],
+        plate,
+        found.plate[n] == -2,
+        found.ground_mean[n],
+        _ground_tone(found, n),
+        _ground_offset(found, n),
+        canvas.shape[1],
+        box,
+        step,
+        view,
+    )
 
 
 @wp.func
@@ -229,85 +79,6 @@ def _light_gap(known: Known, found: Found, n: int, b: int, light: wp.vec3) -> fl
         gap = light - known.lights[found.plate[n] / known.variants]
         off = wp.min(off, (wp.abs(gap[0]) + wp.abs(gap[1]) + wp.abs(gap[2])) / 3.0)
     return off
-
-
-@wp.func
-def _light_on(
-    known: Known,
-    found: Found,
-    n: int,
-    b: int,
-    f: int,
-    sprite: int,
-    step: int,
-    crops: wp.array3d(dtype=wp.vec3),
-    grounds: wp.array3d(dtype=wp.vec3),
-) -> wp.vec3:
-    """The light in which a sprite comes closest to a crop, held to the picture's own where the crop tells little."""
-    table = int(0)
-    if found.blend[n] > _BLURRED:
-        table = int(1)
-    top = wp.vec3(0.0, 0.0, 0.0)
-    bottom = wp.vec3(1.0, 1.0, 1.0)
-    for i in range(0, const.CROP, step):
-        for j in range(0, const.CROP, step):
-            at = i * const.CROP + j
-            rgba = known.crops[table, sprite, at]
-            if rgba[3] > 0.1:
-                own = found.tone[n] * wp.vec3(rgba[0], rgba[1], rgba[2])
-                rest = crops[n, f, at] - rgba[3] * found.offset[n] - (1.0 - rgba[3]) * grounds[n, f, at]
-                top += wp.cw_mul(own, rest)
-                bottom += wp.cw_mul(own, own)
-    light = wp.cw_div(top + _HELD * wp.cw_mul(bottom, known.light[b]), (1.0 + _HELD) * bottom)
-    for k in range(3):
-        light[k] = wp.clamp(light[k], 0.3, 1.15)
-    return light
-
-
-@wp.func
-def _match_gap(
-    known: Known,
-    found: Found,
-    n: int,
-    b: int,
-    f: int,
-    sprite: int,
-    aspect: float,
-    step: int,
-    limit: float,
-    crops: wp.array3d(dtype=wp.vec3),
-    grounds: wp.array3d(dtype=wp.vec3),
-) -> float:
-    """Mean distance between a crop and a sprite in its likeliest light.
-
-    A match that is bound to be worse than ``limit`` is given up.
-    """
-    table = int(0)
-    if found.blend[n] > _BLURRED:
-        table = int(1)
-    light = _light_on(known, found, n, b, f, sprite, step, crops, grounds)
-    total = float(0.0)
-    shown = wp.vec3(0.0, 0.0, 0.0)
-    meant = wp.vec3(0.0, 0.0, 0.0)
-    solid = float(0.0)
-    samples = float((const.CROP / step) * (const.CROP / step))
-    scale = tone_scale(found, n)
-    for i in range(0, const.CROP, step):
-        for j in range(0, const.CROP, step):
-            at = i * const.CROP + j
-            rgba = known.crops[table, sprite, at]
-            guess = _shown(found, n, rgba, light, grounds[n, f, at])
-            color = crops[n, f, at]
-            total += distance(color, guess) / scale
-            shown += rgba[3] * color
-            meant += rgba[3] * guess
-            solid += rgba[3]
-        if total > limit * samples:
-            return 1.0e9
-    shape = wp.abs(wp.log(aspect / known.aspects[sprite]))
-    tint = distance(shown, meant) / wp.max(solid, 1.0) / scale
-    gap = total / samples + 0.6 * wp.max(tint - 4.0, 0.0) + 14.0 * wp.max(shape - 0.08, 0.0)
-    return gap + 10.0 * _light_gap(known, found, n, b, light)
 
 
 @wp.func
@@ -353,60 +124,64 @@ def _aspect(box: wp.vec4) -> float:
 
 
 @wp.func
-def _pick(
+def _match_gap(
     known: Known,
     found: Found,
     n: int,
     b: int,
-    f: int,
+    sprite: int,
     aspect: float,
-    light: wp.vec3,
-    crops: wp.array3d(dtype=wp.vec3),
-    grounds: wp.array3d(dtype=wp.vec3),
-    coarse: wp.array3d(dtype=wp.vec3),
-    coarse_grounds: wp.array3d(dtype=wp.vec3),
-) -> _Names:
-    """The sprites that are nearest to a crop when both are coarsely seen."""
-    table = int(0)
-    if found.blend[n] > _BLURRED:
-        table = int(1)
-    block = const.CROP / const.COARSE
-    for i in range(const.COARSE * const.COARSE):
-        color = wp.vec3(0.0, 0.0, 0.0)
-        ground = wp.vec3(0.0, 0.0, 0.0)
-        for j in range(block * block):
-            at = ((i / const.COARSE) * block + j / block) * const.CROP + (i % const.COARSE) * block + j % block
-            color += crops[n, f, at]
-            ground += grounds[n, f, at]
-        coarse[n, f, i] = color / float(block * block)
-        coarse_grounds[n, f, i] = ground / float(block * block)
-    shortlist = _Names()
-    gaps = _Gaps()
-    for k in range(const.SHORTLIST):
-        shortlist[k] = -1
-        gaps[k] = 1.0e9
-    worst_kept = float(1.0e9)
-    share = 1.0 / float(const.COARSE * const.COARSE) / tone_scale(found, n)
-    for s in range(known.aspects.shape[0]):
-        gap = 10.0 * wp.abs(wp.log(aspect / known.aspects[s]))
-        i = int(0)
-        while i < const.COARSE * const.COARSE and gap < worst_kept:
-            # the middle tells sprites apart sooner than the corners
-            at = (i + 2 * const.COARSE - 2) % (const.COARSE * const.COARSE)
-            guess = _shown(found, n, known.coarse[table, s, at], light, coarse_grounds[n, f, at])
-            gap += distance(coarse[n, f, at], guess) * share
-            i += 1
-        if gap < worst_kept:
-            worst = int(0)
-            for k in range(1, const.SHORTLIST):
-                if gaps[k] > gaps[worst]:
-                    worst = k
-            gaps[worst] = gap
-            shortlist[worst] = s
-            worst_kept = float(0.0)
-            for k in range(const.SHORTLIST):
-                worst_kept = wp.max(worst_kept, gaps[k])
-    return shortlist
+    limit: float,
+    view: wp.array2d(dtype=wp.float32),
+    templates: wp.array2d(dtype=wp.float32),
+    samples: float,
+) -> float:
+    """Mean distance between a view and a sprite in its likeliest light; huge where the samples alone pass a limit."""
+    tone = found.tone[n]
+    offset = found.offset[n]
+    light = light_on(view, templates, tone, offset, known.light[b], _HELD)
+    off = gap_to(view, templates, tone, offset, light)
+    scale = tone_scale(found, n)
+    total = off[0] / scale
+    if total > limit * samples:
+        return 1.0e9
+    shape = wp.abs(wp.log(aspect / known.aspects[sprite]))
+    gap = total / samples + 0.6 * wp.max(off[1] / scale - 4.0, 0.0) + 14.0 * wp.max(shape - 0.08, 0.0)
+    return gap + 10.0 * _light_gap(known, found, n, b, light)
+
+
+@wp.func
+def _fine_gap(
+    known: Known,
+    found: Found,
+    n: int,
+    b: int,
+    sprite: int,
+    box: wp.vec4,
+    limit: float,
+    view: wp.array2d(dtype=wp.float32),
+) -> float:
+    """How far a sprite is from all samples of a box."""
+    templates = known.sprites[_table(found, n), sprite]
+    samples = float(const.CROP * const.CROP)
+    return _match_gap(known, found, n, b, sprite, _aspect(box), limit, view, templates, samples)
+
+
+@wp.func
+def _quick_gap(
+    known: Known,
+    found: Found,
+    n: int,
+    b: int,
+    sprite: int,
+    box: wp.vec4,
+    limit: float,
+    half: wp.array2d(dtype=wp.float32),
+) -> float:
+    """How far a sprite is from a quarter of a box's samples."""
+    templates = known.half_sprites[_table(found, n), sprite]
+    samples = float((const.CROP / 2) * (const.CROP / 2))
+    return _match_gap(known, found, n, b, sprite, _aspect(box), limit, half, templates, samples)
 
 
 @wp.kernel
@@ -417,10 +192,8 @@ def name_things(
     rows: wp.array(dtype=wp.int64),
     begin: int,
     found: Found,
-    crops: wp.array3d(dtype=wp.vec3),
-    grounds: wp.array3d(dtype=wp.vec3),
-    coarse: wp.array3d(dtype=wp.vec3),
-    coarse_grounds: wp.array3d(dtype=wp.vec3),
+    views: wp.array4d(dtype=wp.float32),
+    halves: wp.array4d(dtype=wp.float32),
 ):
     """Recognise new things from find ``begin`` on: tight box, small crop, nearest sprites, then a closer fit."""
     i, index = wp.tid()
@@ -434,16 +207,52 @@ def name_things(
     best = int(-1)
     best_gap = float(1.0e9)
     box = wp.vec4(0.0, 0.0, 0.0, 0.0)
-    shortlist = _Names()
+    view = views[n, f]
+    half = halves[n, f]
+    tone = found.tone[n]
+    offset = found.offset[n]
+    scale = tone_scale(found, n)
+    table = _table(found, n)
+    plate = known.plates[b]
+    if found.plate[n] >= 0:
+        plate = known.stock_plates[found.plate[n]]
+    # a blurred edge reaches further than the thing
+    far = (24.0 + 60.0 * wp.max(found.blend[n] - _BLURRED, 0.0)) * scale
+    share = 1.0 / float(const.COARSE * const.COARSE) / scale
+    shortlist = Shortlist()
     gaps = _Gaps()
     # a shadow, a neighbour's too, may or may not belong to what sets a thing apart from the ground
     for shade in range(2):
-        tight = _tight_box(canvas, known, found, n, b, f, shade, cells)
+        tight = tight_box(
+            canvas[n],
+            known.images[b],
+            known.plates[b],
+            known.segments[b],
+            known.mattes[b],
+            found.find_of[n],
+            found.flags[n],
+            found.slot_source[n],
+            plate,
+            found.plate[n] == -2,
+            found.ground_mean[n],
+            _ground_tone(found, n),
+            _ground_offset(found, n),
+            tone,
+            offset,
+            found.plate[n] != -1 or found.ground_own[n] == 1,
+            far,
+            size,
+            f,
+            shade == 1,
+            cells,
+            found.bounds[n, f],
+        )
         tried = wp.vec4(float(tight[0]), float(tight[1]), float(tight[2]), float(tight[3]))
         if tight[2] == 0 or best_gap < 1.5 * const.EXACT or (shade == 1 and wp.length(tried - box) < 1.0):
             continue
-        _take_crop(canvas, known, found, n, b, f, tried, 1, crops, grounds)
-        if _is_flat(found, n, f, crops, grounds):
+        _take(canvas, known, found, n, b, tried, 1, view)
+        # no sprite is all of one colour
+        if found.blend[n] <= 0.0 and spread_of(view) < 200.0 * scale * scale:
             continue
         # a thing may stand in the picture's light, in none, or in that of a background that was swapped in
         for lit in range(3):
@@ -458,7 +267,17 @@ def name_things(
                 light = known.lights[found.plate[n] / known.variants]
                 if wp.length(light - known.light[b]) < 0.2:
                     continue
-            names = _pick(known, found, n, b, f, _aspect(tried), light, crops, grounds, coarse, coarse_grounds)
+            names = pick(
+                view,
+                known.coarse_sprites[table],
+                known.shapes,
+                known.aspects.shape[0],
+                wp.log(_aspect(tried)),
+                tone,
+                offset,
+                light,
+                share,
+            )
             tried_gaps = _Gaps()
             tried_best = float(1.0e9)
             named = int(-1)
@@ -466,7 +285,7 @@ def name_things(
                 tried_gaps[k] = 1.0e9
                 if names[k] >= 0:
                     limit = 1.4 * tried_best + 8.0
-                    gap = _match_gap(known, found, n, b, f, names[k], _aspect(tried), 1, limit, crops, grounds)
+                    gap = _fine_gap(known, found, n, b, names[k], tried, limit, view)
                     tried_gaps[k] = gap
                     if gap < tried_best:
                         tried_best = gap
@@ -496,8 +315,8 @@ def name_things(
                 mine = wp.vec4(box)
                 gap = float(1.0e9)
                 reach = 0.12 * wp.max(box[2] - box[0], box[3] - box[1])
-                _take_crop(canvas, known, found, n, b, f, mine, 2, crops, grounds)
-                gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, gap, crops, grounds)
+                _take(canvas, known, found, n, b, mine, 2, half)
+                gap = _quick_gap(known, found, n, b, s, mine, gap, half)
                 for round in range(3):
                     # as a whole first, side by side later
                     moves = int(_MOVES)
@@ -506,8 +325,8 @@ def name_things(
                     for move in range(moves):
                         moved = _moved(mine, move, reach)
                         if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
-                            _take_crop(canvas, known, found, n, b, f, moved, 2, crops, grounds)
-                            other = _match_gap(known, found, n, b, f, s, _aspect(moved), 2, gap, crops, grounds)
+                            _take(canvas, known, found, n, b, moved, 2, half)
+                            other = _quick_gap(known, found, n, b, s, moved, gap, half)
                             if other < gap - 0.1:
                                 gap = other
                                 mine = wp.vec4(moved)
@@ -515,8 +334,8 @@ def name_things(
                     if gap > 50.0 - 8.0 * float(round):
                         # it will not come close enough any more
                         break
-                _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)
-                gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds)
+                _take(canvas, known, found, n, b, mine, 1, view)
+                gap = _fine_gap(known, found, n, b, s, mine, best_gap, view)
                 if gap < best_gap:
                     best_gap = gap
                     best = s
@@ -535,11 +354,11 @@ def name_things(
                             place[0] + known.sprite_boxes[s, 2] * place[2],
                             place[1] + known.sprite_boxes[s, 3] * place[2],
                         )
-                        _take_crop(canvas, known, found, n, b, f, mine, 2, crops, grounds)
-                        gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 2, best_gap + 2.0, crops, grounds)
+                        _take(canvas, known, found, n, b, mine, 2, half)
+                        gap = _quick_gap(known, found, n, b, s, mine, best_gap + 2.0, half)
                         if gap < best_gap + 2.0:
-                            _take_crop(canvas, known, found, n, b, f, mine, 1, crops, grounds)
-                            gap = _match_gap(known, found, n, b, f, s, _aspect(mine), 1, best_gap, crops, grounds)
+                            _take(canvas, known, found, n, b, mine, 1, view)
+                            gap = _fine_gap(known, found, n, b, s, mine, best_gap, view)
                             if gap < best_gap:
                                 best_gap = gap
                                 best = s
@@ -547,33 +366,23 @@ def name_things(
     if best < 0:
         return
     # a thing must explain most of what sets its place apart from the ground
-    _take_crop(canvas, known, found, n, b, f, best_box, 1, crops, grounds)
-    table = int(0)
-    if found.blend[n] > _BLURRED:
-        table = int(1)
-    light_here = _light_on(known, found, n, b, f, best, 1, crops, grounds)
-    bare = float(0.0)
-    cross = float(0.0)
-    seen = float(1.0e-3)
-    meant = float(1.0e-3)
-    for i in range(const.CROP * const.CROP):
-        color = crops[n, f, i]
-        ground = grounds[n, f, i]
-        guess = _shown(found, n, known.crops[table, best, i], light_here, ground)
-        bare += distance(color, ground)
-        cross += wp.dot(color - ground, guess - ground)
-        seen += wp.dot(color - ground, color - ground)
-        meant += wp.dot(guess - ground, guess - ground)
-        found.residual[n, f, i] = distance(color, guess)
-    likeness = cross / wp.sqrt(seen * meant)
-    bare = bare / float(const.CROP * const.CROP) / tone_scale(found, n)
+    _take(canvas, known, found, n, b, best_box, 1, view)
+    templates = known.sprites[table, best]
+    light_here = light_on(view, templates, tone, offset, known.light[b], _HELD)
+    alike = likeness_to(view, templates, tone, offset, light_here, found.residual[n, f])
+    bare = alike[0] / float(const.CROP * const.CROP) / scale
     if found.blend[n] != 0.0:
         best_gap = best_gap - 6.0
     quality = ramp(best_gap, 47.0, 33.0) * wp.max(
-        ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55), ramp(likeness, 0.7, 0.8)
+        ramp(best_gap / wp.max(bare, 1.0), 0.72, 0.55), ramp(alike[1], 0.7, 0.8)
     )
     # and stand in the light of the others
-    quality = quality * ramp(_light_gap(known, found, n, b, light_here), 0.55, 0.3)
+    light_gap = _light_gap(known, found, n, b, light_here)
+    if found.plain[n] == 1:
+        quality = quality * ramp(light_gap, 0.2, 0.11)
+    else:
+        # under another tone the light is hard to tell
+        quality = quality * ramp(light_gap, 0.4, 0.22)
     found.find_gap[n, f] = best_gap
     found.find_quality[n, f] = quality
     if quality > 0.0:
@@ -630,3 +439,9 @@ def settle_things(first: int, known: Known, rows: wp.array(dtype=wp.int64), foun
                     if cells > 0.0 and inside > 0.6 * cells:
                         found.sprite[n, f] = -2 - sprite
                         found.slot_source[n, slot] = 1.0
+    count = int(0)
+    for f in range(const.FINDS):
+        if found.sprite[n, f] != -1 and found.find_quality[n, f] > 0.0:
+            found.named[n, count] = f
+            count += 1
+    found.named[n, const.FINDS] = count

@@ -71,6 +71,15 @@ def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
         found.boxes[n, const.FREE + slot] = wp.vec4i(y0, x0, y1, x1)
 
 
+@wp.func
+def _is_asked(known: Known, b: int, slot: int) -> bool:
+    """Whether a requirement asks for an object's colour."""
+    for r in range(const.ROWS):
+        if known.requirements[b, r, 0] == 3 and known.requirements[b, r, 2] == slot:
+            return True
+    return False
+
+
 @wp.kernel
 def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Found):
     """How much of each object is still there, what colour it shows and whether its form is its own."""
@@ -101,6 +110,9 @@ def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
     total = wp.max(cells, 1.0)
     mean_c = mean_c / total
     mean_e = mean_e / total
+    # what is as it was to the last digit has its own colours, and a colour is looked at where it was asked for
+    untouched = gap == 0.0 and found.plate[n] == -1 and found.ground_own[n] == 0 and found.plain[n] == 1
+    asked = _is_asked(known, b, slot)
     cov = float(0.0)
     vc = float(0.0)
     ve = float(0.0)
@@ -109,6 +121,16 @@ def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
     n_shaded = float(0.0)
     chroma_gap = float(0.0)
     chroma_all = float(0.0)
+    # soft edges may still show the ground as it was, if its colour changed
+    clearest = float(0.35)
+    if asked and (found.ground_own[n] == 1 or found.plate[n] != -1):
+        inside = float(0.0)
+        for i in range(cells_of(place)):
+            cell = cell_at(place, i)
+            if known.labels[b, cell] == label and known.purity[b, cell] > 0.6 and known.matte[b, cell] < 0.05:
+                inside += 1.0
+        if inside > 0.3 * total:
+            clearest = float(0.05)
     for i in range(cells_of(place)):
         cell = cell_at(place, i)
         if known.labels[b, cell] == label and known.purity[b, cell] > 0.6:
@@ -117,16 +139,18 @@ def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
             cov += lc * le
             vc += lc * lc
             ve += le * le
-            plain = untoned(found, n, found.cells[n, cell])
             through = known.matte[b, cell]
-            if through > 0.35:
+            if through > clearest or (untouched and not asked):
                 continue
+            plain = untoned(found, n, found.cells[n, cell])
             # the object's own colour, without what shows through of the ground
-            ground = untoned(found, n, ground_cell(known, found, n, b, cell))
+            ground = untoned(found, n, ground_cell(found, n, cell))
             plain = clamp_color((plain - through * ground) / (1.0 - through))
             was = clamp_color((known.source[b, cell] - through * known.plate[b, cell]) / (1.0 - through))
             chroma_gap += wp.abs(chroma(plain) - chroma(was))
             chroma_all += chroma(was)
+            if not asked:
+                continue
             if _is_shadow(known, b, cell):
                 shaded += chroma(plain) * plain
                 n_shaded += 1.0
@@ -151,5 +175,7 @@ def survey_slots(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
     if n_shaded > 0.7 * total:
         color += shaded
     # the colour as it shows, and as it would in white light: either may be the one that was meant
-    found.slot_color[n, slot] = _name_hue(known, color) + 16 * _name_hue(known, wp.cw_div(color, known.light[b]))
+    if asked:
+        in_white = wp.cw_div(color, known.light[b])
+        found.slot_color[n, slot] = _name_hue(known, color) + 16 * _name_hue(known, in_white)
     _mark_place(known, found, n, b, slot)

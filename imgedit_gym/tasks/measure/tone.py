@@ -18,9 +18,11 @@ from imgedit_gym.tasks.measure.arrays import (
     toned_freely,
     wanted,
 )
+from imgedit_gym.tasks.measure.looks import look_gap, sum_up
 
 _TRIED = wp.constant(27)
 _SAMPLED = wp.constant(8)
+_FEW = wp.constant(40.0)
 _TURNS = wp.constant(3)
 
 
@@ -135,15 +137,19 @@ def _mapped(m: wp.mat44, color: wp.vec3) -> wp.vec3:
 
 
 @wp.func
-def _trust(known: Known, found: Found, n: int, b: int, cell: int, ground_weight: float) -> float:
+def _rated(known: Known, found: Found, n: int, b: int, cell: int, ground_weight: float) -> float:
     """How much a cell tells of the tone."""
     if is_ground(known, b, cell):
         return ground_weight
-    if ground_weight == 0.0 and distance(found.cells[n, cell], found.ground_mean[n]) < 15.0:
-        # an object that is gone
-        return 0.0
+    purest = float(0.7)
+    if ground_weight == 0.0:
+        if distance(found.cells[n, cell], found.ground_mean[n]) < 15.0:
+            # an object that is gone
+            return 0.0
+        # beside another ground than before
+        purest = float(0.9)
     label = int(known.labels[b, cell])
-    if label >= 1 and label <= const.SLOTS and known.purity[b, cell] > 0.7:
+    if label >= 1 and label <= const.SLOTS and known.purity[b, cell] > purest:
         # where colours are mixed within a cell, clipping is not seen in their mean
         fine = known.source_detail[b, cell] / 8.0
         even = 1.0 / (1.0 + fine * fine)
@@ -162,78 +168,53 @@ def _before(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
 
 
 @wp.func
-def _shown(known: Known, found: Found, n: int, b: int, cell: int, m: wp.mat44) -> wp.vec3:
-    """What a cell would show under a map."""
-    if is_ground(known, b, cell):
-        linear = wp.mat33(m[0, 0], m[0, 1], m[0, 2], m[1, 0], m[1, 1], m[1, 2], m[2, 0], m[2, 1], m[2, 2])
-        return ground_under(known, found, n, b, cell, linear, wp.vec3(m[0, 3], m[1, 3], m[2, 3]))
-    return clamp_color(_mapped(m, _before(known, found, n, b, cell)))
-
-
-@wp.func
-def _tone_gap(known: Known, found: Found, n: int, b: int, ground_weight: float, m: wp.mat44, step: int) -> float:
-    """Mean capped distance between the picture and what a map would make of it, over every ``step``-th cell."""
-    total = float(0.0)
-    weight = float(1.0e-3)
-    for j in range(const.CELLS / step):
+def _lay_out(known: Known, found: Found, n: int, b: int, cells: wp.array2d(dtype=wp.float32), step: int):
+    """Every ``step``-th cell, as :mod:`imgedit_gym.tasks.measure.looks` takes them."""
+    plate = found.plate[n]
+    for j in range(cells.shape[1]):
         cell = sample_cell(j, step)
-        w = _trust(known, found, n, b, cell, ground_weight)
-        if w > 0.0:
-            seen = _shown(known, found, n, b, cell, m)
-            total += w * wp.min(distance(found.cells[n, cell], seen), 40.0)
-            weight += w
-    return total / weight
+        before = _before(known, found, n, b, cell)
+        low = before
+        high = before
+        if is_ground(known, b, cell) and plate != -2:
+            low = known.plate_low[b, cell]
+            high = known.plate_high[b, cell]
+            if plate >= 0:
+                low = known.stock_low[plate, cell]
+                high = known.stock_high[plate, cell]
+        seen = found.cells[n, cell]
+        for k in range(3):
+            cells[k, j] = before[k]
+            cells[3 + k, j] = low[k]
+            cells[6 + k, j] = high[k]
+            cells[9 + k, j] = 0.5
+            if high[k] > low[k] + 0.01:
+                cells[9 + k, j] = (before[k] - low[k]) / (high[k] - low[k])
+            cells[12 + k, j] = seen[k]
+        cells[15, j] = found.trust[n, cell]
 
 
 @wp.func
-def _refined(known: Known, found: Found, n: int, b: int, ground_weight: float, start: wp.mat44) -> wp.mat44:
+def _refined(found: Found, n: int, start: wp.mat44) -> wp.mat44:
     """The affine map near ``start`` that explains most of the picture, fitted where nothing is clipped."""
     m = wp.mat44(start)
     for turn in range(_TURNS):
-        scale = 24.0 / float(1 + turn)
-        normal = wp.mat44()
-        right = wp.mat44()
-        normal_1 = wp.mat44()
-        normal_2 = wp.mat44()
-        weight = float(0.0)
-        for j in range(const.CELLS / 2):
-            cell = sample_cell(j, 2)
-            w = _trust(known, found, n, b, cell, ground_weight)
-            if w > 0.0:
-                e = _before(known, found, n, b, cell)
-                c = found.cells[n, cell]
-                seen = _mapped(m, e)
-                far = distance(c, _shown(known, found, n, b, cell, m)) / scale
-                w = w / ((1.0 + far * far) * (1.0 + far * far))
-                weight += w
-                x = wp.vec4((e[0] - 128.0) / 64.0, (e[1] - 128.0) / 64.0, (e[2] - 128.0) / 64.0, 1.0)
-                square = wp.outer(x, x)
-                base = _mapped(start, e)
-                # where the map would leave the range of colours, the picture tells nothing
-                if seen[0] < 254.0 and seen[0] > 1.0:
-                    normal += w * square
-                    for k in range(4):
-                        right[0, k] += w * x[k] * (c[0] - base[0])
-                if seen[1] < 254.0 and seen[1] > 1.0:
-                    normal_1 += w * square
-                    for k in range(4):
-                        right[1, k] += w * x[k] * (c[1] - base[1])
-                if seen[2] < 254.0 and seen[2] > 1.0:
-                    normal_2 += w * square
-                    for k in range(4):
-                        right[2, k] += w * x[k] * (c[2] - base[2])
+        sum_up(found.laid_out[n], m, start, 24.0 / float(1 + turn), found.sums[n])
         # what the picture cannot tell stays as in the look it came from
-        ridge = 0.02 * weight + 0.2
+        ridge = 0.02 * found.sums[n, 42] + 0.2
         for k in range(3):
-            held = wp.mat44(normal)
-            if k == 1:
-                held = wp.mat44(normal_1)
-            if k == 2:
-                held = wp.mat44(normal_2)
+            held = wp.mat44()
+            at = 14 * k
+            for i in range(4):
+                for j in range(i, 4):
+                    held[i, j] = found.sums[n, at]
+                    held[j, i] = found.sums[n, at]
+                    at += 1
             for i in range(3):
                 held[i, i] += ridge
             held[3, 3] += 0.2 * ridge
-            change = wp.inverse(held) * wp.vec4(right[k, 0], right[k, 1], right[k, 2], right[k, 3])
+            right = wp.vec4(found.sums[n, at], found.sums[n, at + 1], found.sums[n, at + 2], found.sums[n, at + 3])
+            change = wp.inverse(held) * right
             shift = float(0.0)
             for j in range(3):
                 m[k, j] = start[k, j] + change[j] / 64.0
@@ -243,14 +224,20 @@ def _refined(known: Known, found: Found, n: int, b: int, ground_weight: float, s
 
 
 @wp.func
-def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, ground_weight: float) -> wp.mat44:
+def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, few: bool) -> wp.mat44:
     """The affine change of colour that explains most of the picture, from the likeliest look and the one asked for."""
     asked = int(0)
     other = int(0)
     asked_gap = float(1.0e9)
     other_gap = float(1.0e9)
+    _lay_out(known, found, n, b, found.laid_out[n], 2)
+    _lay_out(known, found, n, b, found.laid_out_few[n], _SAMPLED)
     for i in range(_TRIED):
-        gap = _tone_gap(known, found, n, b, ground_weight, _tried(i), _SAMPLED)
+        gap = float(0.0)
+        if few:
+            gap = look_gap(found.laid_out[n], _tried(i))
+        else:
+            gap = look_gap(found.laid_out_few[n], _tried(i))
         if _look_of(i) == tone:
             if gap < asked_gap:
                 asked_gap = gap
@@ -259,14 +246,14 @@ def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, ground_wei
             other_gap = gap
             other = i
     found.look_gaps[n] = wp.vec2(asked_gap, other_gap)
-    m = _refined(known, found, n, b, ground_weight, _tried(other))
+    m = _refined(found, n, _tried(other))
     if asked_gap < other_gap + 12.0 and asked_gap < 1.0e8:
-        wish = _refined(known, found, n, b, ground_weight, _tried(asked))
-        gap = _tone_gap(known, found, n, b, ground_weight, wish, 2)
+        wish = _refined(found, n, _tried(asked))
+        gap = look_gap(found.laid_out[n], wish)
         # where the picture cannot tell the two apart, it is what was asked for
         if asked_gap < 9.0 and asked_gap + 1.0 < other_gap:
             return wish
-        if gap < _tone_gap(known, found, n, b, ground_weight, m, 2) + 0.5:
+        if gap < look_gap(found.laid_out[n], m) + 0.5:
             return wish
     return m
 
@@ -295,7 +282,7 @@ def _visible_ground(known: Known, found: Found, n: int, b: int) -> wp.vec3:
 
 
 @wp.func
-def _same_share(known: Known, found: Found, n: int, b: int, ground_weight: float, ground: bool) -> float:
+def _same_share(known: Known, found: Found, n: int, b: int, ground: bool) -> float:
     """How much of what shows colour, of the ground or of the objects, is as it was; 1 where there is none."""
     same = float(0.0)
     weight = float(0.0)
@@ -303,7 +290,7 @@ def _same_share(known: Known, found: Found, n: int, b: int, ground_weight: float
         cell = sample_cell(j, 2)
         if is_ground(known, b, cell) == ground:
             e = _before(known, found, n, b, cell)
-            w = _trust(known, found, n, b, cell, ground_weight) * (0.1 + ramp(chroma(e), 8.0, 30.0))
+            w = found.trust[n, cell] * (0.1 + ramp(chroma(e), 8.0, 30.0))
             if not ground and distance(found.cells[n, cell], plate_cell(known, found, n, b, cell)) < 6.0:
                 # an object that is gone
                 w = float(0.0)
@@ -316,7 +303,7 @@ def _same_share(known: Known, found: Found, n: int, b: int, ground_weight: float
 
 
 @wp.func
-def _fit_blend(known: Known, found: Found, n: int, b: int, ground_weight: float) -> wp.vec2:
+def _fit_blend(known: Known, found: Found, n: int, b: int) -> wp.vec2:
     """Share of its surroundings that each cell shows, and the share of the picture that this explains."""
     blend = float(0.0)
     explained = float(0.0)
@@ -327,7 +314,7 @@ def _fit_blend(known: Known, found: Found, n: int, b: int, ground_weight: float)
         explained = float(0.0)
         weight = float(1.0e-3)
         for cell in range(const.CELLS):
-            w = _trust(known, found, n, b, cell, ground_weight)
+            w = found.trust[n, cell]
             if w > 0.0:
                 p = toned(found, n, _before(known, found, n, b, cell))
                 around = toned(found, n, _around(known, found, n, b, cell)) - p
@@ -361,14 +348,15 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
         return
     # the ground tells no more than twice what the objects tell, and nothing where it has a colour of its own
     ground_weight = float(0.0)
+    ground = float(1.0e-3)
+    things = float(0.0)
+    for cell in range(const.CELLS):
+        if is_ground(known, b, cell):
+            ground += 1.0
+        else:
+            found.trust[n, cell] = _rated(known, found, n, b, cell, 1.0)
+            things += found.trust[n, cell]
     if wanted(known, b, 5) < 0 and found.plate[n] != -2:
-        ground = float(1.0e-3)
-        things = float(0.0)
-        for cell in range(const.CELLS):
-            if is_ground(known, b, cell):
-                ground += 1.0
-            else:
-                things += _trust(known, found, n, b, cell, 1.0)
         ground_weight = wp.clamp(2.0 * things / ground, 0.05, 1.0)
         if (tone == const.SOFT or tone == const.CRISP) and things > 2.0:
             # a pattern of straight edges hardly shows how soft it is
@@ -376,27 +364,32 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
 
     if found.plate[n] != -2:
         found.ground_mean[n] = _visible_ground(known, found, n, b)
+    for cell in range(const.CELLS):
+        if ground_weight == 0.0:
+            found.trust[n, cell] = _rated(known, found, n, b, cell, ground_weight)
+        elif is_ground(known, b, cell):
+            found.trust[n, cell] = ground_weight
     detailed = tone == const.SOFT or tone == const.CRISP
-    as_before = _same_share(known, found, n, b, ground_weight, True) >= 0.5
-    as_before = as_before and _same_share(known, found, n, b, ground_weight, False) >= 0.5
+    as_before = _same_share(known, found, n, b, True) >= 0.5
+    as_before = as_before and _same_share(known, found, n, b, False) >= 0.5
     if as_before and not detailed:
         return
     if detailed:
-        fit = _fit_blend(known, found, n, b, ground_weight)
+        fit = _fit_blend(known, found, n, b)
         found.blend[n] = fit[0]
         as_before = as_before or fit[1] > 0.65
     if found.blend[n] != 0.0:
         found.plain[n] = 0
     if not as_before:
         found.plain[n] = 0
-        m = _fit_color(known, found, n, b, tone, ground_weight)
+        m = _fit_color(known, found, n, b, tone, things < _FEW)
         linear = wp.mat33(m[0, 0], m[0, 1], m[0, 2], m[1, 0], m[1, 1], m[1, 2], m[2, 0], m[2, 1], m[2, 2])
         found.tone[n] = linear
         found.offset[n] = wp.vec3(m[0, 3], m[1, 3], m[2, 3])
         if wp.abs(wp.determinant(linear)) > 0.02:
             found.untone[n] = wp.inverse(linear)
         if detailed:
-            fit = _fit_blend(known, found, n, b, ground_weight)
+            fit = _fit_blend(known, found, n, b)
             found.blend[n] = fit[0]
 
     # what the change is like, over the colours that the picture has
@@ -411,7 +404,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     detail_c = float(0.0)
     detail_e = float(0.0)
     for cell in range(const.CELLS):
-        w = _trust(known, found, n, b, cell, ground_weight)
+        w = found.trust[n, cell]
         if w > 0.0:
             e = _before(known, found, n, b, cell)
             c = found.cells[n, cell]
