@@ -16,7 +16,8 @@ from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TA
 from imgedit_gym.core.rng import checked_seed, seed_of, seed_words, task_keys
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.verdict import Verdict
-from imgedit_gym.judging import Judgements
+from imgedit_gym.judges.base import Moves
+from imgedit_gym.judging import COSTS, Judgements
 from imgedit_gym.kernels.blend import blend_into
 
 REWARD_MODES = ("delta", "outcome", "additive")
@@ -30,6 +31,8 @@ _ROW_STATE = (
     "by_oracle",
     "plan_given",
     "judged",
+    "failed",
+    "reward_valid",
     "seeds",
     "episodes",
     "_taken",
@@ -48,6 +51,8 @@ class StepResult:
         terminated: Whether the plan is exhausted, ``bool [B]``.
         verdict: Judgement of the canvases after the step. Where the judgement failed, its numbers are those of the
             last one of the episode that did not.
+        valid: Whether the reward rests on judgements that did not fail, ``bool [B]``; where it does not, the reward
+            is 0 and says nothing.
         problems: Why an action did nothing, ``int64 [B]``: 0 it did something, or was ``skip``.
         changed: Pixels that changed, ``int32 [B]``.
     """
@@ -55,6 +60,7 @@ class StepResult:
     reward: torch.Tensor
     terminated: torch.Tensor
     verdict: Verdict
+    valid: torch.Tensor
     problems: torch.Tensor
     changed: torch.Tensor
 
@@ -122,6 +128,7 @@ class Engine:
         self.regions.attach(self.batch)
         self.tools = self._build_tools(tools)
         self.judge = JUDGES.build(judge)
+        self._own_judge = self.judge is not judge
 
         b = num_envs
         self.canvas = torch.zeros_like(self.batch.images)
@@ -132,6 +139,8 @@ class Engine:
         self.by_oracle = torch.zeros(b, dtype=torch.bool, device=self.device)
         self.plan_given = torch.zeros(b, dtype=torch.bool, device=self.device)
         self.judged = torch.zeros(b, dtype=torch.int64, device=self.device)
+        self.failed = torch.zeros(b, dtype=torch.int64, device=self.device)
+        self.reward_valid = torch.ones(b, dtype=torch.bool, device=self.device)
         self.seeds = torch.zeros(b, 2, dtype=torch.int64, device=self.device)
         self.episodes = torch.full((b,), -1, dtype=torch.int64, device=self.device)
         self.judgements = Judgements(self.judge, self.batch, self.checklist)
@@ -142,6 +151,9 @@ class Engine:
         self._plans: dict[int, Plan] = {}
         self._rows = torch.arange(b, device=self.device)
         self._limits = torch.tensor(self.nvec, device=self.device)
+        self._choosy = [at for at, tool in enumerate(self.tools) if not getattr(tool.accepts, "by_value", False)]
+        """Tools that have to be asked what they accept, as it does not depend on verb and value alone."""
+        self._accepted = self._tabulate()
 
     @property
     def tool_ids(self) -> tuple[str, ...]:
@@ -223,6 +235,8 @@ class Engine:
         self.canvas.index_copy_(0, rows, self.batch.images.index_select(0, rows))
         self.step_index[rows] = 0
         self.judged[rows] = -1  # the judgement of the untouched picture does not count
+        self.failed[rows] = 0
+        self.reward_valid[rows] = True
         self.plan_given[rows] = False
         self.by_oracle[rows] = self.planner.follows_oracle
         self.judgements.restart(rows)
@@ -308,7 +322,8 @@ class Engine:
         problems = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
         changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
         steps = self.current_steps()
-        gain = self._judge_alone(acting, actions, steps) if self.reward_mode == "additive" else None
+        moves = self._moves(acting, actions, steps.codes)
+        alone = self._judge_alone(acting, actions, steps, moves) if self.reward_mode == "additive" else None
         self._act(acting, actions, steps, self.canvas, problems, changed)
         at = self.step_index[acting].clamp(max=self.max_plan_steps - 1).long()
         self._taken[acting, at] = torch.cat([actions, problems[:, None], changed[:, None]], 1)[acting]
@@ -317,11 +332,24 @@ class Engine:
         self.judgements.retry(acting)
         if fresh is not None:
             self._advance(fresh)
-        verdict = self._judge()
+        verdict = self._judge(moves, alone)
         terminated = self.step_index >= self.plan_length
-        reward = self._reward(acting, verdict, terminated, gain)
+        reward = self._reward(acting, verdict, terminated, alone)
         self._rewards[acting, at] = reward[acting]
-        return StepResult(reward, terminated, verdict, problems, changed)
+        return StepResult(reward, terminated, verdict, self.reward_valid.clone(), problems, changed)
+
+    def _moves(self, acting: torch.Tensor, actions: torch.Tensor, codes: torch.Tensor) -> Moves:
+        """What the environments are about to do, for judges that ask for it once it is done."""
+        indices = self.step_index.clone()
+        steps = StepBatch(codes, lambda row: self._step_at(row, int(indices[row])))
+
+        def acted(rows: torch.Tensor) -> torch.Tensor:
+            return torch.isin(rows, acting)
+
+        def regions(rows: torch.Tensor) -> RegionBatch:
+            return self.regions.regions(rows, torch.where(acted(rows), actions[rows, 1], 0))
+
+        return Moves(steps, regions, acted)
 
     def _in_range(self, actions: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
         """Actions of all environments, or of some, on the device, checked."""
@@ -381,8 +409,10 @@ class Engine:
         changed[rows] = count
         problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
 
-    def _judge_alone(self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch) -> torch.Tensor:
-        """The additive approximation: what this step alone would earn on the source picture, ``float32 [B]``.
+    def _judge_alone(
+        self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch, moves: Moves
+    ) -> tuple[Verdict, Verdict]:
+        """The additive approximation: verdicts on the source pictures, and on what this step alone makes of them.
 
         Source: "From Plans to Pixels" (arXiv 2605.15181), which sums rewards of steps judged apart.
         """
@@ -395,22 +425,29 @@ class Engine:
         self._sources.take(self.judgements, first)
         self._sources.retry(rows)
         due = self._due(after=1)
-        self._sources.update(self.batch.images, due)
-        start = self._sources.verdict
-        alone = self._sources.foresee(canvas, due, self._rows, changed > 0)
-        return torch.where(alone.valid & start.valid, alone.score - start.score, 0.0)
+        self.judged[self._sources.update(self.batch.images, due)] += 1
+        self.judged += changed > 0
+        alone = self._sources.foresee(canvas, due, self._rows, changed > 0, moves)
+        return self._sources.verdict, alone
 
     def _reward(
-        self, rows: torch.Tensor, verdict: Verdict, terminated: torch.Tensor, gain: torch.Tensor | None
+        self,
+        rows: torch.Tensor,
+        verdict: Verdict,
+        terminated: torch.Tensor,
+        alone: tuple[Verdict, Verdict] | None,
     ) -> torch.Tensor:
-        if gain is not None:
-            earned = gain
+        valid = verdict.valid
+        if alone is not None:
+            before, after = alone
+            earned, valid = after.score - before.score, before.valid & after.valid
         elif self.reward_mode == "delta":
-            earned = torch.where(verdict.valid, verdict.score - self.score, 0.0)
+            earned = verdict.score - self.score
         else:
-            earned = torch.where(verdict.valid & terminated, verdict.score, 0.0)
+            earned, valid = torch.where(terminated, verdict.score, 0.0), valid | ~terminated
         reward = torch.zeros(self.num_envs, device=self.device)
-        reward[rows] = earned[rows]
+        reward[rows] = torch.where(valid, earned, 0.0)[rows]
+        self.reward_valid[rows] = valid[rows]
         self.score[rows] = torch.where(verdict.valid, verdict.score, self.score)[rows]
         return reward
 
@@ -423,9 +460,20 @@ class Engine:
         """
         return torch.where(self.by_oracle, self.step_index + after, LONGEST_PLAN + 1).to(torch.int32)
 
-    def _judge(self) -> Verdict:
-        """Bring the judgements up to date; rewards of episodes that have just begun count from there."""
-        self.judged[self.judgements.update(self.canvas, self._due())] += 1
+    def _judge(self, moves: Moves | None = None, alone: Sequence[Verdict] | None = None) -> Verdict:
+        """Bring the judgements up to date; rewards of episodes that have just begun count from there.
+
+        Args:
+            moves: What the environments have just done.
+            alone: Other verdicts that this step needed, whose cost is told with that of the pictures.
+        """
+        asked = self.judgements.update(self.canvas, self._due(), moves)
+        if len(asked):
+            self.judged[asked] += 1
+            self.failed[asked] += ~self.verdict.valid[asked]
+        for other in alone or ():
+            for name in COSTS:
+                getattr(self.verdict, name).add_(getattr(other, name))
         self.score.copy_(torch.where(self._fresh, self.verdict.score, self.score))
         self._fresh.zero_()
         return self.judgements.copy()
@@ -492,6 +540,7 @@ class Engine:
         canvas = canvas.clone(memory_format=torch.contiguous_format)
         codes = self.plan_codes[rows, indices.long()]
         steps = StepBatch(codes, lambda i: self.plan(int(rows[i]))[int(indices[i])])
+        moves = Moves(steps, lambda at: self.regions.regions(rows[at], actions[at, 1]), lambda at: at >= 0)
         for tool in actions[:, 0].unique().tolist():
             if tool == 0:
                 continue
@@ -508,7 +557,7 @@ class Engine:
         changed = (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
         self.judged.index_add_(0, rows, changed.long())
         due = torch.where(self.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).to(torch.int32)
-        return canvas, self.judgements.foresee(canvas, due, rows, changed)
+        return canvas, self.judgements.foresee(canvas, due, rows, changed, moves)
 
     def current_codes(self) -> torch.Tensor:
         """Codes of the current plan step, ``int32 [B, 3]``; zeros where the plan is exhausted."""
@@ -523,7 +572,9 @@ class Engine:
 
     def current_step(self, row: int) -> PlanStep:
         """The current plan step of an environment in words; the empty step once the plan is exhausted."""
-        index = int(self.step_index[row])
+        return self._step_at(row, int(self.step_index[row]))
+
+    def _step_at(self, row: int, index: int) -> PlanStep:
         plan = self.plan(row)
         return plan[index] if index < len(plan) else PlanStep()
 
@@ -536,7 +587,10 @@ class Engine:
     def tool_mask(self) -> torch.Tensor:
         """Which tools can do something with the current plan step, ``bool [B, n_tools]``; ``skip`` always."""
         steps = self.current_steps()
-        return torch.stack([tool.accepts(steps) for tool in self.tools], 1)
+        mask = self._accepted[steps.verbs * self.vocabulary.nvec[2] + steps.values]
+        for at in self._choosy:
+            mask[:, at] = self.tools[at].accepts(steps)
+        return mask
 
     def problem_text(self, tool: int, problem: int) -> str:
         """Why an action did nothing, in words; empty if it did something."""
@@ -599,6 +653,23 @@ class Engine:
         }
 
     # ------------------------------------------------------------------ building
+
+    def close(self) -> None:
+        """Close the judge's connections and files, which are opened again if needed; one that was handed over stays."""
+        if self._own_judge and hasattr(self.judge, "close"):
+            self.judge.close()
+
+    def _tabulate(self) -> torch.Tensor:
+        """Which tools accept which verb and value, ``bool [verbs * values, n_tools]``; all of the choosy ones do."""
+        n_verbs, _, n_values = self.vocabulary.nvec
+        codes = torch.zeros(n_verbs, n_values, 3, dtype=torch.int32, device=self.device)
+        codes[..., 0] = torch.arange(n_verbs, device=self.device)[:, None]
+        codes[..., 2] = torch.arange(n_values, device=self.device)
+        every = StepBatch(codes.flatten(0, 1), lambda row: PlanStep())
+        table = torch.ones(len(every), len(self.tools), dtype=torch.bool, device=self.device)
+        for at in set(range(len(self.tools))).difference(self._choosy):
+            table[:, at] = self.tools[at].accepts(every)
+        return table
 
     def _build_tools(self, spec: Any) -> list[Any]:
         if isinstance(spec, (str, Mapping)):

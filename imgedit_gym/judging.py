@@ -10,10 +10,12 @@ import torch
 
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.tasks import Checklist, TaskBatch
-from imgedit_gym.core.verdict import Verdict, weigh
-from imgedit_gym.judges.base import Judge
+from imgedit_gym.core.verdict import Verdict, execution_of, weigh
+from imgedit_gym.judges.base import Cases, Judge, Moves
 
-_TENSORS = ("execution", "preservation", "quality", "score", "requirements", "success", "valid", "calls", "preserved")
+COSTS = ("calls", "tokens", "seconds")
+_FOUND = ("execution", "preservation", "quality", "score", "requirements", "success", "valid", "preserved")
+_TENSORS = (*_FOUND, *COSTS)
 
 
 class Judgements:
@@ -32,8 +34,9 @@ class Judgements:
         checklist: Measures canvases against the batch.
 
     Attributes:
-        verdict: On all B pictures; rewritten in place. ``calls`` are those of the latest :meth:`update`.
-            ``preserved`` is measured by the checklist where the judge does not give it.
+        verdict: On all B pictures; rewritten in place. ``calls``, ``tokens`` and ``seconds`` are those of the latest
+            :meth:`update`. ``preserved`` is measured by the checklist where the judge does not give it. ``parts`` are
+            weighed, ``float32 [B]`` each.
     """
 
     def __init__(self, judge: Judge, batch: TaskBatch, checklist: Checklist) -> None:
@@ -53,7 +56,11 @@ class Judgements:
             valid=torch.ones(n, dtype=torch.bool, device=device),
             calls=real(),
             preserved=real(N_LABELS) + 1.0,
+            tokens=real(),
+            seconds=real(),
         )
+        self._parts: dict[str, torch.Tensor] = {}
+        """What the judge's parts found, as it gave them."""
         self._told = real(N_LABELS) + 1.0
         """``preserved`` as the judge gives it: 1 everywhere if it does not, so that success is up to the others."""
         self._stale = torch.zeros(n, dtype=torch.bool, device=device)
@@ -65,6 +72,8 @@ class Judgements:
         for name in _TENSORS:
             getattr(self.verdict, name)[rows] = name in ("valid", "preserved")
         self._told[rows] = 1.0
+        for found in self._parts.values():
+            found[rows] = 0.0
         self._forget_reasons(rows)
         self._stale[rows] = True
 
@@ -79,30 +88,42 @@ class Judgements:
 
     # ------------------------------------------------------------------ judging
 
-    def update(self, canvas: torch.Tensor, due: torch.Tensor) -> torch.Tensor:
+    def update(self, canvas: torch.Tensor, due: torch.Tensor, moves: Moves | None = None) -> torch.Tensor:
         """Judge the pictures that changed, and weigh all.
 
         Args:
             canvas: ``uint8 [B, H, W, 3]``.
             due: ``int32 [B]``; requirements whose plan step is below it count.
+            moves: What was done last in the B environments.
 
         Returns:
             Environments whose pictures the judge was asked for, ``int64 [n]``.
         """
         held = self.verdict
-        held.calls.zero_()
+        for name in COSTS:
+            getattr(held, name).zero_()
         rows = self._stale.nonzero().flatten()
         if len(rows):
             self._forget_reasons(rows)
-            every = len(rows) == len(due)
-            self._ask(
-                held, self._told, None if every else rows, rows, canvas if every else canvas.index_select(0, rows), due
-            )
+            if len(rows) == len(due):
+                cases = Cases(self._batch, self._checklist, canvas, due, rows, moves)
+                self._ask(held, self._told, self._parts, None, cases)
+            else:
+                moves = None if moves is None else moves.take(rows)
+                cases = Cases(self._batch, self._checklist, canvas.index_select(0, rows), due[rows], rows, moves)
+                self._ask(held, self._told, self._parts, rows, cases)
             self._stale.zero_()
-        self._weigh(held, self._told, self._batch.requirements, due)
+        self._weigh(held, self._told, self._parts, self._batch.requirements, due)
         return rows
 
-    def foresee(self, canvas: torch.Tensor, due: torch.Tensor, rows: torch.Tensor, changed: torch.Tensor) -> Verdict:
+    def foresee(
+        self,
+        canvas: torch.Tensor,
+        due: torch.Tensor,
+        rows: torch.Tensor,
+        changed: torch.Tensor,
+        moves: Moves | None = None,
+    ) -> Verdict:
         """Judge other pictures of environments; the pictures they have, and their judgements, stay.
 
         Args:
@@ -110,47 +131,67 @@ class Judgements:
             due: ``int32 [k]``.
             rows: Environment of each, ``int64 [k]``; may name one several times.
             changed: Whether each differs from the environment's own picture, ``bool [k]``.
+            moves: What was done last to the k pictures.
         """
-        held, told = self._rows(rows)
-        held.calls.zero_()
+        held = Verdict(**{name: getattr(self.verdict, name)[rows] for name in _TENSORS})
+        told, parts = self._told[rows], {name: found[rows] for name, found in self._parts.items()}
+        for name in COSTS:
+            getattr(held, name).zero_()
         at = changed.nonzero().flatten()
         if len(at):
-            self._ask(held, told, at, rows[at], canvas.index_select(0, at), due)
-        self._weigh(held, told, self._batch.requirements[rows], due)
+            moves = None if moves is None else moves.take(at)
+            cases = Cases(self._batch, self._checklist, canvas.index_select(0, at), due[at], rows[at], moves)
+            self._ask(held, told, parts, at, cases)
+        self._weigh(held, told, parts, self._batch.requirements[rows], due)
         return held
 
     def _ask(
         self,
         held: Verdict,
         told: torch.Tensor,
+        parts: dict[str, torch.Tensor],
         at: torch.Tensor | None,
-        rows: torch.Tensor,
-        canvas: torch.Tensor,
-        due: torch.Tensor,
+        cases: Cases,
     ) -> None:
         """Ask the judge, and write what it finds to the places ``at``, or to all."""
         where = slice(None) if at is None else at
-        found = self._judge.judge(self._batch, self._checklist, canvas, due[where], rows)
+        found = self._judge.judge(cases)
         valid = found.valid
         for name in ("requirements", "preservation", "quality"):
             _keep(getattr(held, name), where, getattr(found, name), valid)
+        for name, value in found.parts.items():
+            if name not in parts:
+                parts[name] = value.new_zeros(len(held.valid), *value.shape[1:])
+            _keep(parts[name], where, value, valid)
         preserved = found.preserved
         if preserved is None:
-            preserved = self._checklist.measure(canvas, rows).preserved
+            preserved = self._checklist.measure(cases.canvas, cases.rows).preserved
             valid = torch.ones_like(valid)
         else:
             _keep(told, where, preserved, valid)
         _keep(held.preserved, where, preserved, valid)
         held.valid[where] = found.valid
-        held.calls[where] = found.calls
+        for name in COSTS:
+            spent = getattr(found, name)
+            if spent is not None:
+                getattr(held, name)[where] = spent
         for index, reason in found.reasons.items():
             held.reasons[index if at is None else int(at[index])] = reason
 
-    def _weigh(self, held: Verdict, told: torch.Tensor, wanted: torch.Tensor, due: torch.Tensor) -> None:
+    def _weigh(
+        self,
+        held: Verdict,
+        told: torch.Tensor,
+        parts: dict[str, torch.Tensor],
+        wanted: torch.Tensor,
+        due: torch.Tensor,
+    ) -> None:
         execution, score, success = weigh(replace(held, preserved=told), wanted, due, self._judge.combine)
         held.execution.copy_(torch.where(held.valid, execution, held.execution))
         held.score.copy_(torch.where(held.valid, score, held.score))
         held.success.copy_(success & held.valid)
+        for name, found in parts.items():
+            held.parts[name] = found.clone() if found.dim() == 1 else execution_of(found, wanted, due)
 
     def _forget_reasons(self, rows: torch.Tensor) -> None:
         if self.verdict.reasons:
@@ -163,28 +204,36 @@ class Judgements:
         """Take over another's judgements of some environments, ``int64 [n]``."""
         for name in _TENSORS:
             getattr(self.verdict, name)[rows] = getattr(other.verdict, name)[rows]
+        for name, found in other._parts.items():
+            self._parts.setdefault(name, torch.zeros_like(found))[rows] = found[rows]
         self._told[rows], self._stale[rows] = other._told[rows], other._stale[rows]
         self._forget_reasons(rows)
 
     def copy(self) -> Verdict:
         """The verdict as it is now, in fresh tensors."""
         fresh = {name: getattr(self.verdict, name).clone() for name in _TENSORS}
-        return Verdict(**fresh, reasons=dict(self.verdict.reasons))
-
-    def _rows(self, rows: torch.Tensor) -> tuple[Verdict, torch.Tensor]:
-        return Verdict(**{name: getattr(self.verdict, name)[rows] for name in _TENSORS}), self._told[rows]
+        parts = {name: value.clone() for name, value in self.verdict.parts.items()}
+        return Verdict(**fresh, reasons=dict(self.verdict.reasons), parts=parts)
 
     def get_state(self, row: int) -> dict[str, Any]:
         """A copy of one environment's judgement, for :meth:`set_state`."""
         state: dict[str, Any] = {name: getattr(self.verdict, name)[row].clone() for name in _TENSORS}
         told, stale = self._told[row].clone(), self._stale[row].clone()
-        return state | {"told": told, "stale": stale, "reason": self.verdict.reasons.get(row)}
+        state |= {"told": told, "stale": stale, "reason": self.verdict.reasons.get(row)}
+        state["parts"] = {name: found[row].clone() for name, found in self._parts.items()}
+        state["shown"] = {name: value[row].clone() for name, value in self.verdict.parts.items()}
+        return state
 
     def set_state(self, row: int, state: Mapping[str, Any]) -> None:
         """Put a copied judgement in place."""
         for name in _TENSORS:
             getattr(self.verdict, name)[row] = state[name]
         self._told[row], self._stale[row] = state["told"], state["stale"]
+        for held, copied in ((self._parts, state["parts"]), (self.verdict.parts, state["shown"])):
+            for name, value in copied.items():
+                if name not in held:
+                    held[name] = value.new_zeros(len(self.verdict.valid), *value.shape)
+                held[name][row] = value
         self.verdict.reasons.pop(row, None)
         if state["reason"] is not None:
             self.verdict.reasons[row] = state["reason"]

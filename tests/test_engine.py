@@ -11,6 +11,7 @@ from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.registry import PIXEL_TOOLS
 from imgedit_gym.core.verdict import COMBINATIONS
 from imgedit_gym.engine import LONGEST_PLAN, REWARD_MODES, Engine, oracle_regions
+from imgedit_gym.tools.base import Tool
 
 N_TOOLS = len(PIXEL_TOOLS)
 
@@ -465,8 +466,8 @@ def test_a_failed_judgement_is_no_reward_and_no_score(started):
         def __init__(self, inner):
             self.inner, self.fails, self.combine = inner, False, inner.combine
 
-        def judge(self, *arguments):
-            verdict = self.inner.judge(*arguments)
+        def judge(self, cases):
+            verdict = self.inner.judge(cases)
             if self.fails:
                 verdict.valid[:] = False
                 verdict.score[:] = float("nan")
@@ -489,3 +490,25 @@ def test_a_failed_judgement_is_no_reward_and_no_score(started):
     # the next valid judgement makes up for it
     assert torch.allclose(engine.score, plain.score)
     assert torch.allclose(after.reward, plain.score - held, atol=1e-6)
+
+
+def test_the_table_of_accepted_tools_is_what_they_say():
+    engine = Engine(32, image_size=64)
+    engine.reset(range(32), list(range(32)))
+    steps = engine.current_steps()
+    assert torch.equal(engine.tool_mask(), torch.stack([tool.accepts(steps) for tool in engine.tools], 1))
+
+
+def test_a_tool_that_looks_at_more_than_verb_and_value_is_asked():
+    class Choosy(Tool):
+        id = "choosy"
+
+        def accepts(self, steps):
+            return steps.codes[:, 1] % 2 == 0
+
+    engine = Engine(32, image_size=64)
+    engine = Engine(32, image_size=64, tools=["pixel", Choosy(engine.tasks.stock, engine.vocabulary)])
+    engine.reset(range(32), list(range(32)))
+    told = engine.current_codes()[:, 1] % 2 == 0
+    assert told.any() and not told.all()
+    assert torch.equal(engine.tool_mask()[:, -1], told)

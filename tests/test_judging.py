@@ -9,6 +9,7 @@ from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.registry import PIXEL_TOOLS
 from imgedit_gym.core.verdict import minimum
 from imgedit_gym.engine import REWARD_MODES
+from imgedit_gym.judges.base import Cases
 from imgedit_gym.judges.checklist import ChecklistJudge
 
 NUMBERS = ("execution", "preservation", "quality", "score", "requirements", "success", "preserved")
@@ -24,10 +25,10 @@ class Witness(ChecklistJudge):
         self.asked = []
         self.failing = set()
 
-    def judge(self, batch, checklist, canvas, due, rows=None):
-        rows = torch.arange(len(canvas)) if rows is None else rows
+    def judge(self, cases):
+        rows = cases.index
         self.asked.append(rows.tolist())
-        verdict = super().judge(batch, checklist, canvas, due, rows)
+        verdict = super().judge(cases)
         for at, row in enumerate(rows.tolist()):
             if row in self.failing:
                 verdict.valid[at] = False
@@ -115,7 +116,7 @@ def test_judging_what_changed_equals_judging_all(started, first, seed, mode, pla
         tools = torch.multinomial(engine.tool_mask().float(), 1, generator=generator)
         regions = torch.randint(0, N_REGIONS, (n, 1), generator=generator)
         verdict = engine.step(torch.cat([tools, regions], 1)).verdict
-        afresh = engine.judge.judge(engine.batch, engine.checklist, engine.canvas, engine._due())
+        afresh = engine.judge.judge(Cases(engine.batch, engine.checklist, engine.canvas, engine._due()))
         for name in NUMBERS:
             assert torch.equal(getattr(verdict, name), getattr(afresh, name)), name
 

@@ -37,6 +37,8 @@ class Kind(IntEnum):
     """The picture as a whole has become ``arg`` (an index of ``TONES``)."""
     COUNT = 8
     """Of set ``arg`` there are at most ``count`` objects, and no fewer than ``slot``."""
+    INSTRUCTION = 9
+    """The instruction as a whole is carried out. Only a model can tell: a measurement finds 0."""
 
 
 COLUMNS = ("kind", "step", "slot", "arg", "count")

@@ -125,12 +125,30 @@ def register_builtins() -> None:
         PLANNERS.register(planner, f"imgedit_gym.planners.{planner}:{planner.capitalize()}Planner")
     REGIONS.register("cells", "imgedit_gym.regions.cells:CellRegions")
     REGIONS.register("segments", "imgedit_gym.regions.segments:SegmentRegions")
-    JUDGES.register("checklist", "imgedit_gym.judges.checklist:ChecklistJudge")
+    for judge, module, name in _JUDGES:
+        JUDGES.register(judge, f"imgedit_gym.judges.{module}:{name}")
     for module, tools in _PIXEL_TOOLS.items():
         for tool in tools:
             name = "".join(part.capitalize() for part in tool.split("_"))
             TOOLS.register(tool, f"imgedit_gym.tools.{module}:{name}")
 
+
+_JUDGES = (
+    ("checklist", "checklist", "ChecklistJudge"),
+    ("pixels", "pixels", "PixelJudge"),
+    ("vlm", "vlm.judge", "VlmJudge"),
+    ("openai", "openai", "OpenAIJudge"),
+    ("ocr", "ocr", "OcrJudge"),
+    ("clip", "clip", "ClipJudge"),
+    ("cache", "cache", "CachedJudge"),
+    ("average", "ensembles", "Average"),
+    ("ensemble", "ensembles", "Ensemble"),
+    ("product", "combinations", "Product"),
+    ("sum", "combinations", "WeightedSum"),
+    ("geometric", "combinations", "GeometricMean"),
+    ("minimum", "combinations", "Minimum"),
+    ("gate", "combinations", "Gate"),
+)
 
 _PIXEL_TOOLS = {
     "skip": ("skip",),

@@ -39,6 +39,22 @@ class Checklist(Protocol):
         ...
 
 
+class TaskReader(Protocol):
+    """Puts the tasks of a batch into words; every task source does."""
+
+    def instruction(self, batch: TaskBatch, row: int) -> str:
+        """The request in words."""
+        ...
+
+    def requirements(self, batch: TaskBatch, row: int) -> tuple[Requirement, ...]:
+        """The requirements in words, in the order of the checklist's rows."""
+        ...
+
+    def label_name(self, batch: TaskBatch, row: int, label: int) -> str:
+        """What stands at a segment label."""
+        ...
+
+
 @dataclass
 class TaskTexts:
     """Words of one task that a user brought along, in place of those the task source would write."""
@@ -78,6 +94,7 @@ class TaskBatch:
         goals: ``int32 [B, 2]``, which goals of the source; -1 none.
         phrasings: ``int32 [B, 2]``, in which words.
         texts: Words of users' own tasks by row.
+        reader: Puts tasks into words on request: the task source that made the batch.
     """
 
     images: torch.Tensor
@@ -100,6 +117,7 @@ class TaskBatch:
     goals: torch.Tensor
     phrasings: torch.Tensor
     texts: dict[int, TaskTexts] = field(default_factory=dict)
+    reader: TaskReader | None = field(default=None, repr=False)
 
     @classmethod
     def empty(cls, n: int, size: int, max_plan_steps: int, device: torch.device) -> TaskBatch:
@@ -145,7 +163,7 @@ class TaskBatch:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Every tensor by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "texts"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("texts", "reader")}
 
     def copy_row(self, row: int) -> dict[str, torch.Tensor]:
         """A copy of one task, for :meth:`paste_row`."""

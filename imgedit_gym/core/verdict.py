@@ -25,9 +25,17 @@ def gated_product(execution: torch.Tensor, preservation: torch.Tensor, quality: 
     return execution * (0.6 + 0.4 * preservation) * (0.8 + 0.2 * quality)
 
 
-def weighted_sum(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+@dataclass(frozen=True)
+class Weighted:
     """``0.5 E + 0.3 P + 0.2 Q``: pays for doing nothing; there to show why the product is the default."""
-    return 0.5 * execution + 0.3 * preservation + 0.2 * quality
+
+    execution: float = 0.5
+    preservation: float = 0.3
+    quality: float = 0.2
+
+    def __call__(self, execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+        """The weighted sum."""
+        return self.execution * execution + self.preservation * preservation + self.quality * quality
 
 
 def geometric_mean(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
@@ -41,11 +49,24 @@ def minimum(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.
     return torch.minimum(execution, torch.minimum(preservation, quality))
 
 
+@dataclass(frozen=True)
+class Gated:
+    """E where P and Q are at least so much, 0 elsewhere."""
+
+    preservation: float = PRESERVED_FOR_SUCCESS
+    quality: float = QUALITY_FOR_SUCCESS
+
+    def __call__(self, execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+        """E, or 0."""
+        return torch.where((preservation >= self.preservation) & (quality >= self.quality), execution, 0.0)
+
+
 COMBINATIONS: dict[str, Combine] = {
     "product": gated_product,
-    "sum": weighted_sum,
+    "sum": Weighted(),
     "geometric": geometric_mean,
     "minimum": minimum,
+    "gate": Gated(),
 }
 
 
@@ -101,14 +122,25 @@ def weigh(
     """
     asked = wanted[..., _KIND] > 0
     counts = asked & (wanted[..., _STEP] < due[:, None])
-    # sums in float64 are exact here, so that they do not depend on the order that a batch size brings about
-    earned = torch.where(counts, found.requirements, 0.0).sum(1, dtype=torch.float64)
-    execution = (earned / asked.sum(1).clamp_min(1)).float()
+    execution = _share(found.requirements, asked, counts)
     success = (~asked | (counts & (found.requirements >= MET))).all(1) & asked.any(1)
     success &= (found.preservation >= PRESERVED_FOR_SUCCESS) & (found.quality >= QUALITY_FOR_SUCCESS)
     if found.preserved is not None:
         success &= (found.preserved >= MET).all(1)
     return execution, combine(execution, found.preservation, found.quality), success
+
+
+def execution_of(values: torch.Tensor, wanted: torch.Tensor, due: torch.Tensor) -> torch.Tensor:
+    """E of values by requirement, ``float32 [B, R]``; see :func:`weigh`."""
+    asked = wanted[..., _KIND] > 0
+    return _share(values, asked, asked & (wanted[..., _STEP] < due[:, None]))
+
+
+def _share(values: torch.Tensor, asked: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    judged = asked & ~values.isnan()
+    # sums in float64 are exact here, so that they do not depend on the order that a batch size brings about
+    earned = torch.where(counts & judged, values, 0.0).sum(1, dtype=torch.float64)
+    return (earned / judged.sum(1).clamp_min(1)).float()
 
 
 @dataclass
@@ -121,13 +153,19 @@ class Verdict:
         quality: Q, freedom from damage, ``float32 [B]`` in [0, 1].
         score: The three combined, ``float32 [B]`` in [0, 1].
         requirements: One result per requirement, ``float32 [B, R]`` in [0, 1]; at least 0.5 passes, 0 where there
-            is none.
+            is none. nan where the judge does not judge it: E is the mean over the others, and without another judge
+            there is no success.
         success: All requirements pass and little else was touched, ``bool [B]``.
         valid: Whether the judgement can be used, ``bool [B]``; a failed one is never a score.
-        calls: Model calls it cost, ``float32 [B]``; 0 for measurements.
+        calls: Model calls it cost, ``float32 [B]``; 0 for measurements and for what was known already.
         preserved: Value of each segment label that must be preserved, ``float32 [B, N_LABELS]`` in [0, 1], 1 for the
             others; ``None`` if the judge does not look at them one by one.
         reasons: What went wrong, by index in the batch; empty where all is valid.
+        tokens: Tokens it cost, read and written, ``float32 [B]``; ``None`` for none.
+        seconds: Seconds the model or server spent on it, ``float32 [B]``, a shared call's in equal shares; ``None``
+            for none.
+        parts: What the judge's parts say, by name, in [0, 1]: ``float32 [B]``, or ``float32 [B, R]`` by requirement,
+            to be weighed as ``requirements`` are.
     """
 
     execution: torch.Tensor
@@ -140,3 +178,11 @@ class Verdict:
     calls: torch.Tensor
     preserved: torch.Tensor | None = None
     reasons: dict[int, str] = field(default_factory=dict)
+    tokens: torch.Tensor | None = None
+    seconds: torch.Tensor | None = None
+    parts: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def named_scores(self) -> dict[str, torch.Tensor]:
+        """E, P, Q, the score and the parts by name, as ``info["scores"]`` has them."""
+        axes = {"E": self.execution, "P": self.preservation, "Q": self.quality, "score": self.score}
+        return axes | self.parts

@@ -13,6 +13,7 @@ from imgedit_gym.core.checklist import Requirement
 from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine
+from imgedit_gym.judging import COSTS
 from imgedit_gym.rendering import Screen
 
 
@@ -74,10 +75,8 @@ def preserved_of(engine: Engine, row: int, words: Words) -> dict[str, float]:
 
 
 def scores_of(engine: Engine, row: int) -> dict[str, float]:
-    """E, P, Q and the combined score."""
-    verdict = engine.verdict
-    axes = {"E": verdict.execution, "P": verdict.preservation, "Q": verdict.quality, "score": verdict.score}
-    return {name: float(axis[row]) for name, axis in axes.items()}
+    """E, P, Q, the combined score, and what the judge's parts say."""
+    return {name: float(values[row]) for name, values in engine.verdict.named_scores().items()}
 
 
 def info_of(engine: Engine, row: int, words: Words) -> dict[str, Any]:
@@ -106,7 +105,9 @@ def info_of(engine: Engine, row: int, words: Words) -> dict[str, Any]:
             "version": judge.version,
             "prompt_hash": judge.prompt_hash,
             "valid": bool(verdict.valid[row]),
-            "calls": float(verdict.calls[row]),
+            "reward_valid": bool(engine.reward_valid[row]),
+            "failed": int(engine.failed[row]),
+            **{name: float(getattr(verdict, name)[row]) for name in COSTS},
             "reason": verdict.reasons.get(row, ""),
         },
     }

@@ -19,6 +19,7 @@ from imgedit_gym.engine import Engine
 from imgedit_gym.envs import shared
 from imgedit_gym.envs.episode import Words, info_of, preserved_of, requirements_of
 from imgedit_gym.envs.options import Start, read_mask, read_seeds
+from imgedit_gym.judging import COSTS
 from imgedit_gym.trajectory import Trajectory, trajectory_of
 
 OUTPUTS = ("numpy", "torch")
@@ -61,13 +62,17 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     | `plan_step`, `plan_index` | the current step in words, empty once the plan is exhausted, and its index |
     | `requirements` | list of mappings: `text`, `kind`, `value` in [0, 1], whether `met`, and its plan `step` |
     | `preserved` | by name, how far each thing that must be kept was kept, in [0, 1]; from the judge, or measured |
-    | `scores` | `E` execution, `P` preservation, `Q` quality, and the combined `score`, in [0, 1] |
+    | `scores` | `E` execution, `P` preservation, `Q` quality, the combined `score`, and the judge's parts, in [0, 1] |
     | `success` | whether every requirement is met and little else was touched |
     | `is_success` | the same; the name that Stable-Baselines3 logs |
     | `action_mask` | a tuple of two `int8` arrays for `action_space.sample(mask=...)` |
     | `action_error` | why the action did nothing; empty if it did something |
     | `changed_pixels` | how many pixels the action changed |
-    | `judge` | its `id`, `version` and `prompt_hash`; of its verdict, whether `valid`, model `calls`, and `reason` |
+    | `judge` | who judged and at what cost: see below |
+
+    `info["judge"]` has the judge's `id`, `version` and `prompt_hash`; whether its verdict is `valid`, and the `reason`
+    if not; whether the judgements behind the reward are, `reward_valid`; how many judgements of the episode `failed`;
+    and the model `calls`, `tokens` and `seconds` of this step.
 
     ## Action Space
     `MultiDiscrete([n_tools, 65])`: a tool and a region. Tool 0 is `skip`. Region 0 is the whole picture, region i is
@@ -84,7 +89,8 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     - `reward_mode="outcome"`: the score after the last plan step, 0 before.
     - `reward_mode="additive"`: what each plan step alone would earn on the source picture.
 
-    Each reward is in [-1, 1]. Where a judgement failed the reward is 0, `info["judge"]["valid"]` is False, and
+    Each reward is in [-1, 1]. A judge that fails raises an error, or, with `"on_error": "invalid"`, gives an invalid
+    judgement: the reward is 0 then, `info["judge"]["reward_valid"]` is False, and
     `info["scores"]` and `info["requirements"]` hold the numbers of the last judgement that did not fail. The judge is
     asked only where the picture has changed: a picture that is the same keeps its judgement, also a failed one, unless
     the judge is not deterministic, so that asking again may help.
@@ -210,7 +216,8 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         return shared.frame(self.engine, 0, self._read(), self.render_mode)
 
     def close(self) -> None:
-        """Do nothing: the environment holds no window, file or process. May be called again."""
+        """Close what the judge has open, if anything. May be called again."""
+        self.engine.close()
 
     # ------------------------------------------------------------------ actions
 
@@ -358,8 +365,9 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
     `n_requirements`, `action_problem` (0 where the action did something) and `changed_pixels`, ``int64 [B]``;
     `requirements` ``float32 [B, 18]``, the values, in the order of :meth:`requirements`; `preserved`
     ``float32 [B, 14]`` by segment label; `success` and `is_success` ``bool [B]``; `action_mask`
-    ``int8 [B, n_tools + 65]``; `scores`, a mapping of `E`, `P`, `Q` and `score` ``float32 [B]``; and `judge`, one of
-    `valid` ``bool [B]`` and `calls` ``float32 [B]``. What is said in words is read on request, environment by
+    ``int8 [B, n_tools + 65]``; `scores`, a mapping of `E`, `P`, `Q`, `score` and the judge's parts ``float32 [B]``; and
+    `judge`, one of `valid` and `reward_valid` ``bool [B]``, `failed` ``int64 [B]``, and `calls`, `tokens` and `seconds`
+    ``float32 [B]``. What is said in words is read on request, environment by
     environment: :meth:`instruction`, :meth:`plan`, :meth:`info`, :meth:`trajectory` and so on.
 
     Args:
@@ -505,7 +513,9 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let go of the engine and its memory."""
-        self.__dict__.pop("engine", None)  # there is none where the constructor has failed
+        engine = self.__dict__.pop("engine", None)  # there is none where the constructor has failed
+        if engine is not None:
+            engine.close()
 
     # ------------------------------------------------------------------ one environment on request
 
@@ -710,18 +720,18 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
                 "n_requirements": (engine.batch.requirements[..., 0] > 0).sum(1),
                 "requirements": verdict.requirements.clone(),
                 "preserved": verdict.preserved.clone(),  # type: ignore[union-attr]
-                "scores": {
-                    "E": verdict.execution.clone(),
-                    "P": verdict.preservation.clone(),
-                    "Q": verdict.quality.clone(),
-                    "score": verdict.score.clone(),
-                },
+                "scores": {name: values.clone() for name, values in verdict.named_scores().items()},
                 "success": verdict.success.clone(),
                 "is_success": verdict.success.clone(),
                 "action_mask": shared.action_masks(engine).to(torch.int8),
                 "action_problem": taken[:, 2].clone(),
                 "changed_pixels": taken[:, 3].clone(),
-                "judge": {"valid": verdict.valid.clone(), "calls": verdict.calls.clone()},
+                "judge": {
+                    "valid": verdict.valid.clone(),
+                    "reward_valid": engine.reward_valid.clone(),
+                    "failed": engine.failed.clone(),
+                    **{name: getattr(verdict, name).clone() for name in COSTS},
+                },
             },
             shown,
         )

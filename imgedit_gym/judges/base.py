@@ -2,51 +2,198 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from imgedit_gym.core.tasks import Checklist, TaskBatch
-from imgedit_gym.core.verdict import Combine, Verdict
+from imgedit_gym.core.checklist import Requirement
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.core.region import RegionBatch
+from imgedit_gym.core.steps import StepBatch
+from imgedit_gym.core.tasks import Checklist, TaskBatch, TaskReader
+from imgedit_gym.core.verdict import Combine, Verdict, gated_product
+from imgedit_gym.judges.background import in_thread
+
+if TYPE_CHECKING:
+    from imgedit_gym.judges.store import Store
+
+ON_ERROR = ("raise", "invalid")
+"""What a judge does that cannot judge: raise :class:`JudgeError`, or mark the judgement invalid and go on."""
 
 
-class Judge(Protocol):
-    """Judges canvases. Built once per engine; one call judges every environment that needs it.
+class JudgeError(ImgEditError):
+    """A judge could not judge, and its ``on_error`` is ``"raise"``."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What was done last to N pictures.
+
+    Attributes:
+        steps: The plan steps that were carried out.
+        regions: Gives the regions that the tools were confined to, by index ``int64 [n]``; worked out only when it is
+            called. The whole picture where nothing was done.
+        acted: Tells where something was done, ``bool [n]``, by index; the others have just been reset, say.
+    """
+
+    steps: StepBatch
+    regions: Callable[[torch.Tensor], RegionBatch]
+    acted: Callable[[torch.Tensor], torch.Tensor]
+
+    def take(self, at: torch.Tensor) -> Moves:
+        """The moves at these indices, ``int64 [n]``."""
+        return Moves(self.steps.rows(at), lambda i: self.regions(at[i]), lambda i: self.acted(at[i]))
+
+
+@dataclass(frozen=True)
+class Cases:
+    """N pictures to be judged, and all that a judge may know of them. What costs time is made on request.
+
+    Attributes:
+        batch: The tasks.
+        checklist: Measures canvases against the batch.
+        canvas: The pictures, ``uint8 [N, H, W, 3]``.
+        due: ``int32 [N]``; requirements whose plan step is below it count.
+        rows: Which task of the batch each picture belongs to, ``int64 [N]``; ``None`` for picture i and task i.
+        moves: What was done last to the pictures; ``None`` where nothing was, as after a reset.
+        sample: Which of several judgements of the same pictures this is, for judges that are asked again.
+    """
+
+    batch: TaskBatch
+    checklist: Checklist
+    canvas: torch.Tensor
+    due: torch.Tensor
+    rows: torch.Tensor | None = None
+    moves: Moves | None = None
+    sample: int = 0
+
+    def __len__(self) -> int:
+        return len(self.canvas)
+
+    @property
+    def index(self) -> torch.Tensor:
+        """Which task of the batch each picture belongs to, ``int64 [N]``."""
+        return torch.arange(len(self), device=self.canvas.device) if self.rows is None else self.rows
+
+    @property
+    def source(self) -> torch.Tensor:
+        """The pictures before any edit, ``uint8 [N, H, W, 3]``."""
+        return self.batch.images if self.rows is None else self.batch.images.index_select(0, self.rows)
+
+    @property
+    def wanted(self) -> torch.Tensor:
+        """The requirements as numbers, ``int32 [N, R, 5]``; see :data:`imgedit_gym.core.checklist.COLUMNS`."""
+        return self.batch.requirements if self.rows is None else self.batch.requirements[self.rows]
+
+    @property
+    def _reader(self) -> TaskReader:
+        if self.batch.reader is None:
+            raise ImgEditError("TaskBatch.reader: expected the task source that made the batch; found None")
+        return self.batch.reader
+
+    def row(self, i: int) -> int:
+        """Which task picture i belongs to."""
+        return i if self.rows is None else int(self.rows[i])
+
+    def instruction(self, i: int) -> str:
+        """The request behind picture i in words."""
+        return self._reader.instruction(self.batch, self.row(i))
+
+    def requirements(self, i: int) -> tuple[Requirement, ...]:
+        """The requirements of picture i in words, in the order of the rows of :attr:`wanted`."""
+        return self._reader.requirements(self.batch, self.row(i))
+
+    def kept(self, i: int) -> dict[int, str]:
+        """What must be preserved in picture i: segment label and name."""
+        row = self.row(i)
+        labels = self.batch.keep[row].nonzero().flatten().tolist()
+        return {label: self._reader.label_name(self.batch, row, label) for label in labels}
+
+    def step(self, i: int) -> PlanStep | None:
+        """The plan step that was carried out last in picture i; ``None`` where none was."""
+        if self.moves is None or not bool(self.moves.acted(torch.tensor([i], device=self.canvas.device))):
+            return None
+        return self.moves.steps.read(i)
+
+    def regions(self) -> RegionBatch | None:
+        """Where the last tools were allowed to edit, N masks; ``None`` where nothing is known of them."""
+        return None if self.moves is None else self.moves.regions(torch.arange(len(self), device=self.canvas.device))
+
+    def take(self, at: torch.Tensor) -> Cases:
+        """The cases at these indices, ``int64 [n]``."""
+        return replace(
+            self,
+            canvas=self.canvas.index_select(0, at),
+            due=self.due[at],
+            rows=self.index.index_select(0, at),
+            moves=None if self.moves is None else self.moves.take(at),
+        )
+
+
+class Judge(ABC):
+    """Judges pictures. Built once per engine; one call judges every environment that needs it.
+
+    Any object with these attributes and a method ``judge`` will do; subclassing brings the rest.
 
     Attributes:
         id: What users write.
         version: Raised when verdicts change.
         prompt_hash: Hash of the prompts of a model-backed judge; empty for a measurement.
+        score_range: Lowest and highest score.
         deterministic: Whether equal input gives equal verdicts.
         combine: How E, P and Q make the score. With it the engine weighs what was found in a picture again when more
             requirements count but the picture is the same, by :func:`imgedit_gym.core.verdict.weigh`; judges use
             the same function.
+        waits: Whether it mostly waits for a server, so that several had better be asked at once.
+        model: Which model judges, its revision and whatever else its answers depend on; empty for a measurement.
     """
 
-    id: str
-    version: str
-    prompt_hash: str
-    deterministic: bool
-    combine: Combine
+    id: str = ""
+    version: str = "1"
+    prompt_hash: str = ""
+    score_range: tuple[float, float] = (0.0, 1.0)
+    deterministic: bool = True
+    combine: Combine = staticmethod(gated_product)
+    waits: bool = False
+    model: str = ""
 
-    def judge(
-        self,
-        batch: TaskBatch,
-        checklist: Checklist,
-        canvas: torch.Tensor,
-        due: torch.Tensor,
-        rows: torch.Tensor | None = None,
-    ) -> Verdict:
-        """Judge pictures.
-
-        Args:
-            batch: The tasks; sources are ``batch.images``.
-            checklist: Measures canvases against the batch.
-            canvas: ``uint8 [N, H, W, 3]``.
-            due: ``int32 [N]``; requirements whose plan step is below it count.
-            rows: Which task each picture belongs to, ``int64 [N]``; ``None`` for picture i and task i.
+    @abstractmethod
+    def judge(self, cases: Cases) -> Verdict:
+        """Judge pictures, all in one call.
 
         Returns:
-            Fresh tensors; what is found in a picture must not depend on ``due``.
+            Fresh tensors; what is found in a picture must not depend on ``cases.due``.
+
+        Raises:
+            JudgeError: If a judgement failed and the judge is to raise then.
         """
-        ...
+
+    async def judge_async(self, cases: Cases) -> Verdict:
+        """The same as a coroutine; by default :meth:`judge` in a thread, one judge at a time."""
+        if self.parts():
+            return await asyncio.to_thread(self.judge, cases)  # the parts take their turns
+        return await in_thread(self.judge, cases)
+
+    def cached(self, store: Store) -> Judge:
+        """This judge with its answers kept in a store, and taken from there where they are known."""
+        from imgedit_gym.judges.cache import StoredVerdicts
+
+        return StoredVerdicts(self, store)
+
+    def parts(self) -> Mapping[str, Judge]:
+        """The judges that this one is made of, by name; empty for one that is made of none."""
+        return {}
+
+    def statistics(self) -> dict[str, Any]:
+        """What the judge has done since it was built, as numbers by name; nested for its parts."""
+        return {name: part.statistics() for name, part in self.parts().items()}
+
+    def close(self) -> None:
+        """Let go of connections, files and models; may be called again."""
+        for part in self.parts().values():
+            part.close()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
-from imgedit_gym.core.tasks import Checklist, TaskBatch
 from imgedit_gym.core.verdict import Verdict, combination, weigh
+from imgedit_gym.judges.base import Cases, Judge
+
+if TYPE_CHECKING:
+    from imgedit_gym.judges.store import Store
 
 
-class ChecklistJudge:
+class ChecklistJudge(Judge):
     """Judges by measurement alone.
 
     Args:
@@ -19,26 +24,15 @@ class ChecklistJudge:
     """
 
     id = "checklist"
-    version = "1"
-    prompt_hash = ""
-    deterministic = True
 
     def __init__(self, combine: str = "product") -> None:
         self.combine = combination(combine)
 
-    def judge(
-        self,
-        batch: TaskBatch,
-        checklist: Checklist,
-        canvas: torch.Tensor,
-        due: torch.Tensor,
-        rows: torch.Tensor | None = None,
-    ) -> Verdict:
+    def judge(self, cases: Cases) -> Verdict:
         """Measure and combine; see :class:`imgedit_gym.judges.base.Judge`."""
-        found = checklist.measure(canvas, rows)
-        wanted = batch.requirements if rows is None else batch.requirements[rows]
-        execution, score, success = weigh(found, wanted, due, self.combine)
-        n, device = len(canvas), canvas.device
+        found = cases.checklist.measure(cases.canvas, cases.rows)
+        execution, score, success = weigh(found, cases.wanted, cases.due, self.combine)
+        n, device = len(cases), cases.canvas.device
         return Verdict(
             execution=execution,
             preservation=found.preservation,
@@ -50,3 +44,7 @@ class ChecklistJudge:
             valid=torch.ones(n, dtype=torch.bool, device=device),
             calls=torch.zeros(n, device=device),
         )
+
+    def cached(self, store: Store) -> Judge:
+        """Itself: measuring again takes less time than looking a picture up."""
+        return self

@@ -112,6 +112,13 @@ def test_where_nothing_is_asked_there_is_no_success():
     assert (float(execution), float(score), bool(success)) == (0.0, 0.0, False)
 
 
+def test_what_is_not_judged_counts_neither_way():
+    found = findings([1.0, float("nan"), 0.5, 0.0])
+    execution, earned, success = weigh(found, wanted(0, 0, 0), torch.tensor([9], dtype=torch.int32), combination("product"))
+    assert float(execution[0]) == 0.75 and float(earned[0]) == 0.75
+    assert not success[0]
+
+
 def test_the_product_is_batched():
     axes = torch.rand(3, 7, generator=torch.Generator().manual_seed(0))
     assert combination("product")(*axes).shape == (7,)

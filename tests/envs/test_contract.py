@@ -130,6 +130,12 @@ def test_spaces(env):
     assert env.observation_space["progress"] == gym.spaces.Box(0, 1, (2,), np.float32)
 
 
+JUDGE_KEYS = {
+    *("id", "version", "prompt_hash", "valid", "reason", "reward_valid", "failed"),
+    *("calls", "tokens", "seconds"),
+}
+
+
 def test_every_observation_info_and_flag_is_of_the_right_type(env):
     for item in rollout(env, 1, 20):
         observation, info = item[0], item[-1]
@@ -140,7 +146,8 @@ def test_every_observation_info_and_flag_is_of_the_right_type(env):
         assert all(type(value) is float and 0 <= value <= 1 for value in info["preserved"].values())
         assert {type(info["success"]), type(info["is_success"])} == {bool}
         assert {type(info["plan_index"]), type(info["changed_pixels"])} == {int}
-        assert set(info["judge"]) == {"id", "version", "prompt_hash", "valid", "calls", "reason"}
+        assert set(info["judge"]) == JUDGE_KEYS
+        assert (info["judge"]["valid"], info["judge"]["reward_valid"], info["judge"]["failed"]) == (True, True, 0)
         assert info["requirements"]
         for entry in info["requirements"]:
             assert set(entry) == {"text", "kind", "value", "met", "step"}
@@ -478,8 +485,8 @@ class FlakyJudge:
         self.deterministic = deterministic
         self.calls = 0
 
-    def judge(self, batch, checklist, canvas, due, rows=None):
-        n = len(canvas)
+    def judge(self, cases):
+        n = len(cases)
         failed = self.calls in self.failures
         self.calls += 1
         values = torch.full((n,), float("nan") if failed else 0.5)
@@ -509,7 +516,11 @@ def test_a_failed_judgement_is_no_score(reward_mode):
         "version": "1",
         "prompt_hash": "abc",
         "valid": False,
+        "reward_valid": reward_mode == "outcome",  # a plan of two steps: before its end nothing rests on judgements
+        "failed": 1,
         "calls": 1.0,
+        "tokens": 0.0,
+        "seconds": 0.0,
         "reason": "the server did not answer",
     }
     assert info["scores"] == {"E": 0.5, "P": 0.5, "Q": 0.5, "score": 0.5}

@@ -6,6 +6,7 @@ import torch
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import COMBINATIONS, combination
+from imgedit_gym.judges.base import Cases
 from imgedit_gym.judges.checklist import ChecklistJudge
 
 N = 20
@@ -22,7 +23,9 @@ def world(started):
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_the_score_is_the_combination(world, name):
     engine, canvas, due = world
-    verdict = JUDGES.build({"id": "checklist", "combine": name}).judge(engine.batch, engine.checklist, canvas, due)
+    verdict = JUDGES.build({"id": "checklist", "combine": name}).judge(
+        Cases(engine.batch, engine.checklist, canvas, due)
+    )
     expected = combination(name)(verdict.execution, verdict.preservation, verdict.quality)
     assert torch.equal(verdict.score, expected)
     assert verdict.score.min() >= 0.0 and verdict.score.max() <= 1.0
@@ -31,7 +34,7 @@ def test_the_score_is_the_combination(world, name):
 def test_the_verdict_is_what_the_checklist_measures(world):
     engine, canvas, due = world
     judge = ChecklistJudge()
-    verdict = judge.judge(engine.batch, engine.checklist, canvas, due)
+    verdict = judge.judge(Cases(engine.batch, engine.checklist, canvas, due))
     found = engine.checklist.measure(canvas)
     for name in ("preservation", "quality", "requirements", "preserved"):
         assert torch.equal(getattr(verdict, name), getattr(found, name))
@@ -43,7 +46,7 @@ def test_the_verdict_is_what_the_checklist_measures(world):
 def test_copying_the_source_earns_nothing_but_under_the_plain_sum(world):
     engine, _, due = world
     for name in COMBINATIONS:
-        verdict = ChecklistJudge(name).judge(engine.batch, engine.checklist, engine.batch.images, due)
+        verdict = ChecklistJudge(name).judge(Cases(engine.batch, engine.checklist, engine.batch.images, due))
         assert (verdict.score.mean() > 0.4) == (name == "sum")
         assert (verdict.score.mean() < 0.1) == (name != "sum")
 
@@ -51,8 +54,8 @@ def test_copying_the_source_earns_nothing_but_under_the_plain_sum(world):
 def test_rows_say_whose_pictures_they_are(world):
     engine, canvas, due = world
     judge, rows = ChecklistJudge(), torch.tensor([3, 17, 3])
-    whole = judge.judge(engine.batch, engine.checklist, canvas, due)
-    part = judge.judge(engine.batch, engine.checklist, canvas[rows], due[rows], rows)
+    whole = judge.judge(Cases(engine.batch, engine.checklist, canvas, due))
+    part = judge.judge(Cases(engine.batch, engine.checklist, canvas[rows], due[rows], rows))
     assert torch.equal(part.score, whole.score[rows])
 
 

@@ -1,0 +1,76 @@
+"""Where judges wait: one event loop in a thread of the process, and one thread for those that compute."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """An event loop in a thread; a fork gets one of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()  # another thread may have held it when the process was forked
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._loop, self._pid = asyncio.new_event_loop(), os.getpid()
+                threading.Thread(target=self._loop.run_forever, name="imgedit-gym-judges", daemon=True).start()
+            return self._loop
+
+
+_LOOP = _Loop()
+_COMPUTING = threading.Lock()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for a coroutine that runs on the loop of judges.
+
+    Raises:
+        RuntimeError: If called on that loop, which would wait for itself.
+    """
+    loop = _LOOP.get()
+    if _running() is loop:
+        work.close()
+        raise RuntimeError("judge() was called on the event loop of judges; expected judge_async()")
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()  # an interrupt must not leave requests behind
+        raise
+
+
+async def hop(work: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine that runs on the loop of judges, from whatever loop."""
+    loop = _LOOP.get()
+    if _running() is loop:
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Await a function that computes: in a thread, one at a time, as judges share models and buffers."""
+
+    def alone() -> T:
+        with _COMPUTING:
+            return work(*arguments)
+
+    return await asyncio.to_thread(alone)
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

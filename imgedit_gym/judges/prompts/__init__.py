@@ -1,0 +1,1 @@
+"""The prompts of model-backed judges, as versioned files."""

@@ -1,0 +1,1 @@
+"""A judge that asks a vision-language model which runs here."""
