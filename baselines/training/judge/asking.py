@@ -1,0 +1,503 @@
+"""Questions about pairs of adverts, with exact answers, as tokens."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from baselines.training.judge.vocabulary import _PARTS, ANSWER, ASK, UNKNOWN, Words
+from baselines.training.judge.wording import NUMBERS, SMALL_WORDS, TAUGHT, Pair
+from baselines.training.judge.world import Pairs
+from imgedit_gym.core.checklist import MAX_OBJECTS
+from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
+
+SHARES: dict[str, float] = {
+    "absent": 1.5,
+    "present": 2.6,
+    "any": 0.7,
+    "count": 1.1,
+    "span": 0.5,
+    "color": 1.1,
+    "background": 0.8,
+    "background_color": 0.8,
+    "headline": 0.8,
+    "tone": 0.8,
+    "kept": 1.1,
+    "quality": 0.5,
+}
+"""How often each kind of question is asked."""
+
+COLORLESS = (TONES.index("monochrome"), TONES.index("vintage"))
+"""Looks after which colours cannot be told."""
+
+NEAR_LOOKS: dict[str, tuple[str, ...]] = {
+    "brighter": ("contrasty", "warmer", "vivid"),
+    "darker": ("contrasty", "cooler", "vivid"),
+    "warmer": ("vintage", "brighter", "vivid"),
+    "cooler": ("darker",),
+    "vivid": ("contrasty", "warmer", "crisp"),
+    "muted": ("monochrome", "vintage", "soft"),
+    "monochrome": ("muted", "vintage"),
+    "vintage": ("warmer", "muted", "monochrome"),
+    "contrasty": ("vivid", "crisp", "brighter", "darker"),
+    "soft": ("muted",),
+    "crisp": ("contrasty", "vivid"),
+}
+"""Looks that some would take for one another: not asked about."""
+
+Slots = dict[str, list[int]]
+Found = tuple[str, Slots, bool] | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question.
+
+    Attributes:
+        kind: A key of :data:`baselines.training.judge.wording.TAUGHT`.
+        ids: Its tokens.
+        answer: Whether the answer is yes.
+    """
+
+    kind: str
+    ids: list[int]
+    answer: bool
+
+
+@dataclass
+class Packed:
+    """Questions about N pairs side by side in one sequence for each pair.
+
+    Attributes:
+        ids: ``int64 [N, L]``, padded with 0.
+        segment: Which question a token belongs to, ``int64 [N, L]``; -1 for padding.
+        position: Place of a token in its question, ``int64 [N, L]``.
+        row: Pair of each question, ``int64 [Q]``.
+        at: Where its answer is read, ``int64 [Q]``.
+        answer: ``bool [Q]``.
+        kind: Names by question.
+    """
+
+    ids: torch.Tensor
+    segment: torch.Tensor
+    position: torch.Tensor
+    row: torch.Tensor
+    at: torch.Tensor
+    answer: torch.Tensor
+    kind: list[str]
+
+
+def pack(asked: Sequence[Sequence[Asked]]) -> Packed:
+    """Put the questions of each pair side by side."""
+    n, length = len(asked), max(sum(len(one.ids) for one in row) for row in asked)
+    ids = torch.zeros(n, length, dtype=torch.long)
+    segment = torch.full((n, length), -1)
+    position = torch.zeros(n, length, dtype=torch.long)
+    rows, at, answers, kinds = [], [], [], []
+    for i, row in enumerate(asked):
+        start = 0
+        for j, one in enumerate(row):
+            end = start + len(one.ids)
+            ids[i, start:end] = torch.tensor(one.ids)
+            segment[i, start:end] = j
+            position[i, start:end] = torch.arange(len(one.ids))
+            rows.append(i)
+            at.append(end - 1)
+            answers.append(one.answer)
+            kinds.append(one.kind)
+            start = end
+    return Packed(ids, segment, position, torch.tensor(rows), torch.tensor(at), torch.tensor(answers), kinds)
+
+
+class Wordings:
+    """Questions in words as tokens with blanks."""
+
+    def __init__(self, words: Words, table: dict[str, Pair]) -> None:
+        self.words = words
+        self._forms: dict[str, tuple[list[list[int | str]], list[list[int | str]]]] = {
+            kind: ([self._cut(text) for text in straight], [self._cut(text) for text in turned])
+            for kind, (straight, turned) in table.items()
+        }
+        self._small = {words.ids[word] for word in SMALL_WORDS if word in words.ids}
+        self._unknown = words.ids[UNKNOWN]
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self._forms
+
+    def _cut(self, text: str) -> list[int | str]:
+        found: list[int | str] = []
+        for piece in re.split(r"(\{\w\})", text):
+            if piece.startswith("{"):
+                found.append(piece[1])
+            else:
+                found += [self.words.ids.get(part, self.words.ids[UNKNOWN]) for part in _PARTS.findall(piece.lower())]
+        return found
+
+    def put(self, kind: str, slots: Slots, answer: bool, dice: random.Random, drop: float = 0.0) -> Asked:
+        """Put a question into words; in some wordings the answer turns round."""
+        straight, turned = self._forms[kind]
+        turn = bool(turned) and dice.random() < 0.3
+        form = dice.choice(turned if turn else straight)
+        ids = [self.words.ids[ASK]]
+        for part in form:
+            if isinstance(part, str):
+                ids += slots[part]
+            elif drop and part in self._small and dice.random() < drop:
+                ids.append(self._unknown)
+            else:
+                ids.append(part)
+        ids.append(self.words.ids[ANSWER])
+        return Asked(kind, ids, answer != turn)
+
+
+class Asker:
+    """Asks about pairs.
+
+    Args:
+        words: The vocabulary.
+        takes: Whether an object can be seen to have been given a colour, ``bool [sprites, colours]``.
+        table: In which words.
+        drop: Share of small words made unknown.
+    """
+
+    def __init__(self, words: Words, takes: torch.Tensor, table: dict[str, Pair] = TAUGHT, drop: float = 0.04) -> None:
+        self.words, self.kinds, self.drop = words, words.kinds, drop
+        self.wordings = Wordings(words, table)
+        self._takes = takes.tolist()
+        book, catalogue = self.kinds.book, self.kinds.catalogue
+        clauses = [terms for goal in book.goals if goal.seen for terms in self._sets_of(goal)]
+        self._goal_sets = sorted({terms for terms in clauses if terms})
+        self._grounds = sorted({goal.background for goal in book.goals if goal.seen and goal.background})
+        first, self._headlines = len(book.neutral_headlines), []
+        for goal in book.goals:
+            self._headlines.append(list(range(first, first + len(goal.headlines))))
+            first += len(goal.headlines)
+        self._terms = list(self.kinds.terms)
+        members = {term: frozenset(mask.nonzero().flatten().tolist()) for term, mask in self.kinds.terms.items()}
+        for index, item in enumerate(catalogue.objects):
+            members[item.name] = members.get(item.name, frozenset()) | {index}
+        self._members = members
+        self._names = [item.name for item in catalogue.objects] + ["badge"] * len(book.badges)
+        self._terms_of = [[term for term in self._terms if index in members[term]] for index in range(len(catalogue))]
+        names = {name: words.encode(name) for name in (*members, *COLORS, *TONES, *BACKGROUNDS, "badge")}
+        self._ids = names
+        self._texts = [words.encode(text) for text in book.headlines]
+        self._aliases = {name: [names[name], *map(words.encode, self._others(name))] for name in self._names}
+        self._ask: dict[str, Callable[[_Facts, bool, random.Random], Found]] = {
+            "absent": self._absent,
+            "present": self._present,
+            "any": self._any,
+            "count": self._count,
+            "span": self._span,
+            "color": self._color,
+            "background": self._background,
+            "background_color": self._background_color,
+            "headline": self._headline,
+            "tone": self._tone,
+            "kept": self._kept,
+            "quality": self._quality,
+        }
+        self._shares = {kind: share for kind, share in SHARES.items() if kind in self.wordings}
+
+    @staticmethod
+    def _sets_of(goal: object) -> list[tuple[str, ...]]:
+        rules = [rule.instead_terms for rule in goal.forbid]  # type: ignore[attr-defined]
+        clauses = (*goal.want, *goal.limit)  # type: ignore[attr-defined]
+        return rules + [clause.any_terms for clause in clauses]
+
+    def _others(self, name: str) -> tuple[str, ...]:
+        from baselines.training.judge.wording import SYNONYMS
+
+        return SYNONYMS.get(name, ())
+
+    def ask(self, pairs: Pairs, count: int, dice: random.Random) -> list[list[Asked]]:
+        """Questions about each pair, yes and no in equal parts where both can be asked."""
+        kinds, weights = list(self._shares), list(self._shares.values())
+        found = []
+        for facts in _facts_of(pairs):
+            row: list[Asked] = []
+            for _ in range(12 * count):
+                if len(row) == count:
+                    break
+                kind = dice.choices(kinds, weights)[0]
+                put = self._ask[kind](facts, dice.random() < 0.5, dice)
+                if put is not None:
+                    row.append(self.wordings.put(*put, dice, self.drop))
+            found.append(row)
+        return found
+
+    # ------------------------------------------------------------------ what to ask
+
+    def _name(self, sprite: int, dice: random.Random) -> list[int]:
+        aliases = self._aliases[self._names[sprite]]
+        return aliases[0] if len(aliases) == 1 or dice.random() < 0.75 else dice.choice(aliases[1:])
+
+    def _absent(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        if yes:
+            pool = facts.gone
+            if not pool or dice.random() < 0.45:
+                pool = [j for j in range(len(self._names)) if j not in facts.now and j not in facts.unclear]
+                beside = {term for j in facts.now for term in self._category(j)}
+                alike = [j for j in pool if beside.intersection(self._category(j))]
+                pool = alike if alike and dice.random() < 0.5 else pool
+            if self._badge_shown(facts):
+                pool = [j for j in pool if self._names[j] != "badge"]
+        else:
+            pool = facts.halves if facts.halves and dice.random() < 0.4 else facts.sure
+        if not pool:
+            return None
+        return "absent", {"x": self._name(dice.choice(pool), dice)}, yes
+
+    def _badge_shown(self, facts: _Facts) -> bool:
+        return any(self._names[j] == "badge" for j in (*facts.now, *facts.unclear))
+
+    def _category(self, sprite: int) -> tuple[str, ...]:
+        objects = self.kinds.catalogue.objects
+        return (objects[sprite].category,) if sprite < len(objects) else ()
+
+    def _listed(self, facts: _Facts, dice: random.Random) -> tuple[list[int], int] | None:
+        """A list of things as tokens, and how many of them the picture shows."""
+        best: tuple[str, ...] = ()
+        if dice.random() < 0.6:
+            # mostly one of which something is there
+            for _ in range(dice.choice((1, 4, 8))):
+                best = dice.choice(self._goal_sets)
+                if any(j in self._members[term] for term in best for j in facts.sure):
+                    break
+        else:
+            chosen = []
+            for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 4))):
+                here = dice.choice(facts.sure) if facts.sure and dice.random() < 0.6 else -1
+                if 0 <= here < len(self._terms_of) and dice.random() < 0.7:
+                    chosen.append(dice.choice(self._terms_of[here]))
+                elif 0 <= here < len(self._terms_of):
+                    chosen.append(self._names[here])
+                else:
+                    chosen.append(dice.choice(self._terms) if dice.random() < 0.6 else dice.choice(self._names[:-8]))
+            best = tuple(dict.fromkeys(chosen))
+        members = frozenset().union(*(self._members[term] for term in best))
+        if members.intersection(facts.unclear):
+            return None
+        ids: list[int] = []
+        for index, term in enumerate(best):
+            if index:
+                ids += self._ids_of("or") if dice.random() < 0.8 or index == len(best) - 1 else self._ids_of(",")
+            ids += self._plural(term, dice)
+        return ids, sum(j in members for j in facts.sure)
+
+    def _plural(self, term: str, dice: random.Random) -> list[int]:
+        plural = self.words.ids.get(term + "s")
+        return [plural] if plural is not None and dice.random() < 0.3 else self._ids[term]
+
+    def _ids_of(self, word: str) -> list[int]:
+        return [self.words.ids[word]]
+
+    def _number(self, number: int, dice: random.Random) -> list[int]:
+        return self._ids_of(str(number) if dice.random() < 0.75 else NUMBERS[number - 1])
+
+    def _present(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        listed = self._listed(facts, dice)
+        if listed is None or (yes and listed[1] == 0):
+            return None
+        ids, have = listed
+        if yes:
+            number = have if dice.random() < 0.65 else dice.randint(1, have)
+        else:
+            number = have + (1 if dice.random() < 0.75 else dice.randint(1, 3))
+            if number > 9 or (have == 0 and dice.random() < 0.35):
+                return None
+        return "present", {"n": self._number(number, dice), "l": ids}, yes
+
+    def _any(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        listed = self._listed(facts, dice)
+        if listed is None or yes != (listed[1] > 0):
+            return None
+        return "any", {"l": listed[0]}, yes
+
+    def _count(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        listed = self._listed(facts, dice)
+        if listed is None or (not yes and listed[1] < 2) or (yes and listed[1] == 0 and dice.random() < 0.6):
+            return None
+        ids, have = listed
+        if yes:
+            number = max(have, 1) if dice.random() < 0.65 else max(have, 1) + dice.randint(1, 2)
+        else:
+            number = have - 1 if dice.random() < 0.7 else dice.randint(1, have - 1)
+        return ("count", {"n": self._number(number, dice), "l": ids}, yes) if number <= 9 else None
+
+    def _span(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        listed = self._listed(facts, dice)
+        if listed is None:
+            return None
+        ids, have = listed
+        low = dice.randint(1, 3)
+        high = low + dice.randint(0, 2)
+        if yes != (low <= have <= high):
+            return None
+        return "span", {"m": self._number(low, dice), "n": self._number(high, dice), "l": ids}, yes
+
+    def _color(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        if facts.tone in COLORLESS:
+            return None
+        dyed = [(j, dye) for j, dye in facts.dyed if dye >= 0 and self._names[j] != "badge"]
+        if yes:
+            if not dyed:
+                return None
+            sprite, color = dice.choice(dyed)
+        elif dyed and dice.random() < 0.55:
+            sprite, own = dice.choice(dyed)
+            color = dice.choice([c for c in range(len(OBJECT_COLORS)) if c != own])
+        else:
+            plain = [(j, c) for j, dye in facts.dyed if dye < 0 for c, can in enumerate(self._takes[j]) if can]
+            if not plain:
+                return None
+            sprite, color = dice.choice(plain)
+        return "color", {"x": self._name(sprite, dice), "c": self._ids[COLORS[color]]}, yes
+
+    def _background(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        kind, was = facts.ground[1], facts.ground[0]
+        if dice.random() < 0.5:
+            names = list(dice.choice(self._grounds))
+            has = BACKGROUNDS[kind] in names
+            if yes != has:
+                if not yes or len(names) > 5:
+                    return None
+                names[dice.randrange(len(names))] = BACKGROUNDS[kind]
+        else:
+            names = dice.sample([b for b in BACKGROUNDS if b != BACKGROUNDS[kind]], dice.choice((1, 1, 2, 3)))
+            if not yes and was != kind and dice.random() < 0.5:
+                names[0] = BACKGROUNDS[was]
+            if yes:
+                names[dice.randrange(len(names))] = BACKGROUNDS[kind]
+        return "background", {"l": self._joined([self._ids[name] for name in names], dice)}, yes
+
+    def _joined(self, parts: Sequence[list[int]], dice: random.Random) -> list[int]:
+        ids: list[int] = []
+        for index, part in enumerate(parts):
+            if index:
+                ids += self._ids_of("or" if dice.random() < 0.85 or index == len(parts) - 1 else ",")
+            ids += part
+        return ids
+
+    def _background_color(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        if facts.color < 0 or facts.tone in COLORLESS:
+            return None
+        color = facts.color if yes else dice.choice([c for c in range(len(COLORS)) if c != facts.color])
+        return "background_color", {"c": self._ids[COLORS[color]]}, yes
+
+    def _headline(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        was, now = facts.text
+        if dice.random() < 0.6:
+            rows = list(dice.choice(self._headlines))
+            rows = [row for row in rows if row != now]
+        else:
+            rows = dice.sample([row for row in range(len(self._texts)) if row != now], dice.choice((1, 1, 2, 3)))
+        if yes:
+            home = next((rows for rows in self._headlines if now in rows), None)
+            if home is not None and dice.random() < 0.5:
+                rows = list(home)
+            else:
+                rows[dice.randrange(len(rows))] = now
+        elif was != now and dice.random() < 0.5:
+            rows[dice.randrange(len(rows))] = was
+        texts = [self._texts[row] for row in rows]
+        quote = self._ids_of('"')
+        return (
+            "headline",
+            {"l": self._joined(texts, dice), "q": self._joined([quote + t + quote for t in texts], dice)},
+            yes,
+        )
+
+    def _tone(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        if yes:
+            if facts.tone < 0:
+                return None
+            tone = TONES[facts.tone]
+        elif facts.tone < 0:
+            if dice.random() < 0.5:
+                return None
+            tone = dice.choice(TONES)
+        else:
+            own = TONES[facts.tone]
+            tone = dice.choice([t for t in TONES if t != own and t not in NEAR_LOOKS[own]])
+        return "tone", {"t": self._ids[tone]}, yes
+
+    def _kept(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        part = dice.random()
+        if part < 0.2:
+            return ("kept", {"x": self._ids_of("background")}, yes) if yes != facts.ground_changed else None
+        if part < 0.4:
+            return ("kept", {"x": self._ids_of("headline")}, yes) if yes != facts.text_changed else None
+        pool = facts.kept if yes else facts.not_kept
+        return ("kept", {"x": self._name(dice.choice(pool), dice)}, yes) if pool else None
+
+    def _quality(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        if yes == bool(facts.halves):
+            return None
+        return ("quality", {}, yes) if not yes or dice.random() < 0.35 else None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is known of one pair, as plain numbers."""
+
+    now: list[int]
+    sure: list[int]
+    gone: list[int]
+    halves: list[int]
+    unclear: set[int]
+    dyed: list[tuple[int, int]]
+    kept: list[int]
+    not_kept: list[int]
+    tone: int
+    color: int
+    ground: list[int]
+    text: list[int]
+    ground_changed: bool
+    text_changed: bool
+
+
+def _facts_of(pairs: Pairs) -> list[_Facts]:
+    table = zip(
+        pairs.sprite.tolist(),
+        pairs.dye.tolist(),
+        pairs.kept.tolist(),
+        pairs.half.tolist(),
+        pairs.hidden.tolist(),
+        pairs.tone.tolist(),
+        pairs.color.tolist(),
+        pairs.ground.tolist(),
+        pairs.text.tolist(),
+        pairs.ground_changed.tolist(),
+        pairs.text_changed.tolist(),
+        strict=True,
+    )
+    found = []
+    for (was, now), dye, kept, half, hidden, tone, color, ground, text, ground_changed, text_changed in table:
+        slots = range(MAX_OBJECTS)
+        here = [now[s] for s in slots if now[s] >= 0]
+        sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
+        halves = [was[s] for s in slots if half[s] and was[s] not in here]
+        found.append(
+            _Facts(
+                now=here,
+                sure=sure,
+                gone=[was[s] for s in slots if was[s] >= 0 and was[s] not in here and not half[s]],
+                halves=halves,
+                unclear={now[s] for s in slots if hidden[s]} | set(halves),
+                dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s]],
+                kept=[now[s] for s in slots if kept[s] and not hidden[s]],
+                not_kept=[was[s] for s in slots if was[s] >= 0 and not kept[s]],
+                tone=tone,
+                color=color,
+                ground=ground,
+                text=text,
+                ground_changed=ground_changed,
+                text_changed=text_changed,
+            )
+        )
+    return found

@@ -1,0 +1,332 @@
+"""The three stages: seeing and reading apart, against one fixed code, then both together."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.training.judge.asking import Asker, Packed, pack
+from baselines.training.judge.kinds import Codes, Kinds
+from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
+from baselines.training.judge.model import build, checkpoint, image_tokens
+from baselines.training.judge.optimizer import Optimizers
+from baselines.training.judge.plan import Course, Preset
+from baselines.training.judge.tooled import Balance, Bench
+from baselines.training.judge.vocabulary import Words
+from baselines.training.judge.world import Pairs, World
+from imgedit_gym.judges.vlm.mosaic import mosaic
+
+SAVE_SECONDS = 150.0
+LOG_STEPS = 25
+REFILL_STEPS = 20
+EPISODE_STEPS = 60
+TOKEN_NOISE = 0.08
+"""Deviation of the noise on true image tokens from which the language half learns."""
+
+
+@dataclass
+class Workshop:
+    """What all stages share.
+
+    Attributes:
+        preset: The training.
+        kinds: What can be seen.
+        words: What can be said.
+        folder: Where checkpoints, logs and curves go.
+        seed: Of all random choices.
+    """
+
+    preset: Preset
+    kinds: Kinds
+    words: Words
+    folder: Path
+    seed: int
+
+    @classmethod
+    def open(cls, preset: Preset, folder: Path, seed: int) -> Workshop:
+        """Make the codes, or take up those of an earlier start."""
+        kinds = Kinds.load()
+        path = folder / "codes.pt"
+        if path.exists():
+            codes = Codes(**torch.load(path))
+        else:
+            codes = Codes.make(kinds, steps=preset.code_steps)
+            checkpoint(path, **vars(codes))
+        return cls(preset, kinds, Words(kinds, codes), folder, seed)
+
+    def model(self) -> Any:
+        """The model with its first weights."""
+        torch.manual_seed(self.seed)
+        return build(self.preset.shape, self.words)
+
+    def worlds(self, course: Course) -> list[World]:
+        """One world for each size of the pictures."""
+        return [World(self.kinds, size, self.preset.shape.places) for size, _ in course.sizes]
+
+
+def is_vision(name: str) -> bool:
+    """Whether a parameter belongs to the vision half."""
+    return "vision_tower" in name or "projector" in name
+
+
+class Log:
+    """Running means on the terminal, in a file and for TensorBoard."""
+
+    def __init__(self, folder: Path, stage: str, steps: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.stage, self.steps = stage, steps
+        self._writer = SummaryWriter(str(folder / "tensorboard" / stage))
+        self._file = folder / f"{stage}.jsonl"
+        self._held: dict[str, list[float]] = {}
+
+    def add(self, step: int, values: dict[str, float], seconds: float) -> None:
+        """Take in one step's values; every few steps, show the means."""
+        for name, value in values.items():
+            self._held.setdefault(name, []).append(value)
+        if step % LOG_STEPS:
+            return
+        means = {name: float(np.nanmean(held)) for name, held in self._held.items() if not np.isnan(held).all()}
+        self._held = {}
+        self.write(step, means, seconds)
+
+    def write(self, step: int, means: dict[str, float], seconds: float) -> None:
+        """Show values of a step."""
+        for name, value in means.items():
+            self._writer.add_scalar(name, value, step)
+        with self._file.open("a") as file:
+            file.write(json.dumps({"step": step, "cpu_seconds": round(seconds, 1), **means}) + "\n")
+        shown = " ".join(f"{name} {value:.3f}" for name, value in means.items())
+        print(f"{self.stage} {step}/{self.steps} cpu {seconds / 60:.1f} min {shown}", flush=True)
+
+
+class Stage:
+    """A loop that can be killed at any time and goes on from its last checkpoint.
+
+    Random numbers are drawn anew from seed and step, so that a run that was interrupted sees the same data.
+
+    Args:
+        shop: What the stages share.
+        name: Name of the stage.
+        parts: Modules whose parameters learn, by name.
+        chosen: Which of their parameters.
+    """
+
+    def __init__(
+        self, shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool]
+    ) -> None:
+        self.shop, self.name, self.parts = shop, name, parts
+        self.course = shop.preset.courses[name]
+        self.path = shop.folder / f"{name}.pt"
+        named = [
+            (f"{part}.{key}", parameter)
+            for part, module in parts.items()
+            for key, parameter in module.named_parameters()
+            if chosen(f"{part}.{key}")
+        ]
+        self._chosen = [key for key, _ in named]
+        self.optimizers = Optimizers(named, *self.course.rates)
+        self.step, self.seconds = 0, 0.0
+        if self.path.exists():
+            state = torch.load(self.path)
+            for part, module in parts.items():
+                module.load_state_dict(state["parts"][part])
+            self.optimizers.load_state_dict(state["optimizers"])
+            self.step, self.seconds = state["step"], state["seconds"]
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.step >= self.course.steps
+
+    def _scale(self) -> float:
+        left = 1.0 - self.step / self.course.steps
+        return min(1.0, (self.step + 1) / 40) * min(1.0, max(0.02, left / self.course.decay))
+
+    def run(self, loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]]) -> None:
+        """Learn.
+
+        Args:
+            loss_of: The loss of a step and values to log, from the number of the step.
+        """
+        log = Log(self.shop.folder, self.name, self.course.steps)
+        saved = time.monotonic()
+        began = time.process_time() - self.seconds
+        while not self.done:
+            loss, values = loss_of(self.step)
+            loss.backward()
+            self.optimizers.step(self._scale())
+            self.step += 1
+            self.seconds = time.process_time() - began
+            log.add(self.step, {"loss": float(loss.detach()), **values}, self.seconds)
+            if time.monotonic() - saved > SAVE_SECONDS or self.done:
+                self.save()
+                saved = time.monotonic()
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        checkpoint(
+            self.path,
+            parts={part: module.state_dict() for part, module in self.parts.items()},
+            optimizers=self.optimizers.state_dict(),
+            step=self.step,
+            seconds=self.seconds,
+        )
+
+
+class Drawer:
+    """Draws pairs for a stage, each step's from its own random numbers."""
+
+    def __init__(self, shop: Workshop, course: Course, salt: int) -> None:
+        self.course, self.worlds = course, shop.worlds(course)
+        self._seed = (shop.seed * 1_000_003 + salt) * 1_000_003
+        self._filled: dict[int, int] = {}
+
+    def draw(self, step: int, seen: bool = True) -> tuple[Pairs, random.Random, torch.Generator]:
+        """Pairs of a step, with random numbers for what else is needed."""
+        numbers = torch.Generator().manual_seed(self._seed + step)
+        dice = random.Random(self._seed + step)
+        which = dice.choices(range(len(self.worlds)), [share for _, share in self.course.sizes])[0]
+        world, fill = self.worlds[which], step // REFILL_STEPS
+        if self._filled.get(which) != fill:
+            world.refill(torch.Generator().manual_seed(self._seed - 1 - fill))
+            self._filled[which] = fill
+        pairs = world.pairs(self.course.pairs, numbers, self.course.recipe, seen)
+        if seen:
+            pairs.after = _grained(pairs.after, numbers)
+        return pairs, dice, numbers
+
+
+def _grained(pictures: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """Some pictures with the grain that editors leave."""
+    rows = (torch.rand(len(pictures), generator=draw) < 0.15).nonzero().flatten()
+    if len(rows):
+        strength = 1.0 + 4.0 * torch.rand(len(rows), 1, 1, 1, generator=draw)
+        noise = strength * torch.randn(pictures[rows].shape, generator=draw)
+        pictures[rows] = (pictures[rows] + noise).round().clamp(0, 255).to(torch.uint8)
+    return pictures
+
+
+def autocast() -> Any:
+    """Matrix products in bfloat16, which many CPUs do several times faster."""
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def learn_vision(shop: Workshop) -> Any:
+    """The vision half learns to write the code of what stands at each place."""
+    model = shop.model()
+    torch.manual_seed(shop.seed + 2)
+    letters = Letters(shop.words, shop.preset.shape.places)
+    stage = Stage(shop, "vision", {"model": model, "aid": letters}, lambda name: is_vision(name) or name[:4] == "aid.")
+    if stage.done:
+        return model
+    drawer, edge = Drawer(shop, stage.course, 1), shop.preset.shape.edge
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        pairs, _, _ = drawer.draw(step)
+        with autocast():
+            tokens = image_tokens(model, mosaic(pairs.before, pairs.after, edge)).float()
+        loss, values = vision_loss(tokens, pairs, shop.words)
+        spelling = letters.loss(tokens, pairs)
+        return loss + 2.0 * spelling, {**values, "letters": float(spelling.detach())}
+
+    stage.run(loss_of)
+    return model
+
+
+def learn_language(shop: Workshop) -> tuple[Any, Aids]:
+    """The language half learns to answer from true image tokens with noise."""
+    model = shop.model()
+    torch.manual_seed(shop.seed + 1)
+    aids = Aids(shop.words)
+    stage = Stage(shop, "language", {"model": model, "aid": aids}, lambda name: not is_vision(name))
+    if stage.done:
+        return model, aids
+    course = stage.course
+    drawer = Drawer(shop, course, 2)
+    asker = Asker(shop.words, drawer.worlds[0].takes)
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        pairs, dice, numbers = drawer.draw(step, seen=False)
+        packed = pack(asker.ask(pairs, course.questions, dice))
+        tokens = true_tokens(pairs, shop.words)
+        tokens += TOKEN_NOISE * torch.randn(tokens.shape, generator=numbers)
+        with autocast():
+            answers, logits, aid = answer_loss(model, aids, tokens, packed, shop.words, pairs)
+        loss = 2.0 * answers + 0.5 * sum(aid.values())
+        return loss, {"answers": float(answers.detach()), **_floats(aid), **rights(logits, packed)}
+
+    stage.run(loss_of)
+    return model, aids
+
+
+def _floats(values: dict[str, torch.Tensor]) -> dict[str, float]:
+    return {name: float(value.detach()) for name, value in values.items()}
+
+
+def rights(logits: torch.Tensor, packed: Packed) -> dict[str, float]:
+    """Share of right answers in all, and by kind of question."""
+    right = ((logits > 0) == packed.answer).tolist()
+    found = {"right": float(np.mean(right))}
+    for kind in dict.fromkeys(packed.kind):
+        found[f"right/{kind}"] = float(np.mean([r for r, k in zip(right, packed.kind, strict=True) if k == kind]))
+    return found
+
+
+def learn_together(shop: Workshop) -> Any:
+    """Both halves learn to answer from pictures, drawn ones and such as the tools made."""
+    vision, language = torch.load(shop.folder / "vision.pt"), torch.load(shop.folder / "language.pt")
+    model = shop.model()
+    state = language["parts"]["model"]
+    state.update({name: value for name, value in vision["parts"]["model"].items() if is_vision(name)})
+    model.load_state_dict(state)
+    aids, letters = Aids(shop.words), Letters(shop.words, shop.preset.shape.places)
+    aids.load_state_dict(language["parts"]["aid"])
+    letters.load_state_dict(vision["parts"]["aid"])
+    aid = torch.nn.ModuleDict({"answers": aids, "letters": letters})
+    stage = Stage(shop, "joint", {"model": model, "aid": aid}, lambda name: True)
+    if stage.done:
+        return model
+    course, edge = stage.course, shop.preset.shape.edge
+    drawer = Drawer(shop, course, 3)
+    asker = Asker(shop.words, drawer.worlds[0].takes)
+    bench, balance = Bench(shop.words, course.tooled), Balance()
+    begun = -1
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        nonlocal begun
+        pairs, dice, numbers = drawer.draw(step)
+        if begun != step // EPISODE_STEPS:
+            # anew every so often, so that a run that was interrupted finds its way back to the same episodes
+            begun = step // EPISODE_STEPS
+            bench.begin(begun)
+            bench.play(dice)
+        edited = bench.play(dice)
+        edited.after = _grained(edited.after, numbers)
+        asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
+        keep = [row for row, some in enumerate(asked) if some]
+        drawn, tooled = pack(asker.ask(pairs, course.questions, dice)), pack([asked[row] for row in keep])
+        laid = torch.cat(
+            [mosaic(pairs.before, pairs.after, edge), mosaic(edited.before[keep], edited.after[keep], edge)]
+        )
+        with autocast():
+            tokens = image_tokens(model, laid).float()
+            first, second = tokens[: course.pairs], tokens[course.pairs :]
+            answers, logits, extra = answer_loss(model, aids, first, drawn, shop.words, pairs)
+            others, their_logits, _ = answer_loss(model, None, second, tooled, shop.words)
+        seen, values = vision_loss(first, pairs, shop.words)
+        loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.25 * (seen + letters.loss(first, pairs))
+        told = {f"tools/{name}": value for name, value in rights(their_logits, tooled).items()}
+        both = {"answers": float(answers.detach()), "answers/tools": float(others.detach())}
+        return loss, {**both, **_floats(extra), **values, **rights(logits, drawn), **told}
+
+    stage.run(loss_of)
+    return model

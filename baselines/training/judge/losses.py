@@ -1,0 +1,242 @@
+"""What the two halves learn from: the code of each place, and the answers to packed questions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from baselines.training.judge.asking import Packed
+from baselines.training.judge.kinds import CENTRE, CHANGED, KIND, MESS, N_TINTS, TINT, TONE, TYPE, WIDTH
+from baselines.training.judge.model import HEAD
+from baselines.training.judge.vocabulary import NO, YES, Words
+from baselines.training.judge.world import Pairs
+from imgedit_gym.art.sprites import _largest_face
+from imgedit_gym.art.stock import HEADLINE_HEIGHT, HEADLINE_WIDTH
+from imgedit_gym.core.names import TONES
+
+SHARP = 14.0
+"""Scale of the products of codes in the vision half's loss."""
+
+MOST = 6
+"""Counts from here on are one class."""
+
+
+def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
+    """The image tokens that a perfect vision half would write, ``float32 [n, T, WIDTH]``."""
+    codes, kinds = words.codes, words.kinds
+    n, places = pairs.kind.shape
+    tokens = torch.zeros(n, places, WIDTH)
+    tokens[..., KIND] = codes.kinds[pairs.kind]
+    tokens[..., TINT] = codes.tints[pairs.tint.clamp_min(0)] * (pairs.tint >= 0)[..., None]
+    toned = pairs.tone >= 0
+    tokens[..., TONE] = (F.one_hot(pairs.tone.clamp_min(0), len(TONES)) * toned[:, None]).float()[:, None]
+    tokens[..., CHANGED] = pairs.changed.float() - 0.5
+    tokens[..., CENTRE] = pairs.centre.float()
+    tokens[..., MESS] = pairs.mess.float()
+    tokens[..., TYPE] = 0.5 * F.one_hot(kinds.types, 3).float()[pairs.kind]
+    return tokens
+
+
+def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
+    """Distance of image tokens from the truth, and its parts by name."""
+    codes = words.codes
+    truth = true_tokens(pairs, words)
+    types = words.kinds.types[pairs.kind]
+    logits = SHARP * tokens[..., KIND] @ codes.kinds.T
+    weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0)
+    error = F.cross_entropy(logits.flatten(0, 1), pairs.kind.flatten(), reduction="none").view_as(weight)
+    kind = (weight * error).sum() / weight.sum()
+    told = pairs.tint >= 0
+    tint = F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, pairs.tint[told])
+    tone = F.binary_cross_entropy_with_logits(12.0 * (tokens[..., TONE] - 0.5), truth[..., TONE])
+    marks = F.binary_cross_entropy_with_logits(12.0 * tokens[..., CHANGED], pairs.changed.float())
+    for at, mark in ((CENTRE, pairs.centre), (MESS, pairs.mess)):
+        marks = marks + F.binary_cross_entropy_with_logits(12.0 * (tokens[..., at] - 0.5), mark.float())
+    type_ = F.cross_entropy(8.0 * tokens[..., TYPE].flatten(0, 1), types.flatten())
+    near = ((tokens - truth)[..., : TYPE.stop] ** 2).sum(-1).mean()
+    total = kind + tint + 3.0 * tone + marks + 0.3 * type_ + 0.3 * near
+    parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "near": near}
+    with torch.no_grad():
+        right = logits.argmax(-1) == pairs.kind
+        whole = ~pairs.mess
+        found = {name: float(part.detach()) for name, part in parts.items()}
+        for name, index in (("object", 0), ("background", 1), ("headline", 2)):
+            found[f"right_{name}"] = float(right[(types == index) & whole].float().mean())
+    return total, found
+
+
+class Letters(nn.Module):
+    """Which letters stand at a place of a headline: what reading begins with; for the training alone.
+
+    Args:
+        words: The vocabulary.
+        places: Tiles along an edge of the mosaic.
+    """
+
+    def __init__(self, words: Words, places: int) -> None:
+        super().__init__()
+        kinds = words.kinds
+        texts = kinds.book.headlines
+        letters = sorted({letter for text in texts for letter in text if letter != " "})
+        self.read = nn.Linear(WIDTH, len(letters))
+        self.places, self.first = places, kinds.first_headline
+        self.table = torch.zeros(len(texts), places, len(letters))
+        for row, text in enumerate(texts):
+            for letter, left, right in letter_spans(text):
+                if letter != " ":
+                    for column in range(places):
+                        shown = min(right, (column + 1) / places) - max(left, column / places)
+                        if shown > 0.3 * (right - left):
+                            self.table[row, column, letters.index(letter)] = 1.0
+
+    def loss(self, tokens: torch.Tensor, pairs: Pairs) -> torch.Tensor:
+        """Cross-entropy of the letters at the places of headlines."""
+        row, place = (pairs.kind >= self.first).nonzero(as_tuple=True)
+        truth = self.table[pairs.kind[row, place] - self.first, place % self.places]
+        logits = self.read(tokens[row, place])
+        return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=torch.tensor(4.0))
+
+
+def letter_spans(text: str, edge: int = 512) -> list[tuple[str, float, float]]:
+    """Left and right end of each letter of a headline, as shares of the picture's width."""
+    height, width = round(HEADLINE_HEIGHT * edge), round(HEADLINE_WIDTH * edge)
+    face = _largest_face(text, width * 0.96, height * 0.86)
+    ends = [face.getlength(text[:count]) for count in range(len(text) + 1)]
+    left = 0.5 * edge - 0.5 * ends[-1]
+    return [(text[i], (left + ends[i]) / edge, (left + ends[i + 1]) / edge) for i in range(len(text))]
+
+
+class Aids(nn.Module):
+    """What the language half must be able to tell after its first layers, beside the answers; for the training alone.
+
+    Args:
+        words: The vocabulary.
+    """
+
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self.found = nn.Linear(WIDTH, 3 + MOST + 1 + N_TINTS)
+        self.together = nn.Linear(WIDTH, MOST + 2)
+        self.members = words.members
+        self.n_sprites = words.kinds.n_sprites
+        self.single = (words.members.sum(1) == 1) & words.members[:, : words.kinds.n_objects].any(1)
+
+
+def answer_loss(
+    model: Any, aids: Aids | None, tokens: torch.Tensor, packed: Packed, words: Words, pairs: Pairs | None = None
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Answers to packed questions.
+
+    Args:
+        model: The model; its language half is used.
+        aids: Further aims of the training; with ``pairs``.
+        tokens: Image tokens, ``[n, T, WIDTH]``.
+        packed: The questions.
+        words: The vocabulary.
+        pairs: What is seen at each place.
+
+    Returns:
+        Cross-entropy, logits of yes less no ``[Q]``, and the losses of the aids.
+    """
+    language = model.model.language_model
+    n, places = tokens.shape[:2]
+    text = model.get_input_embeddings()(packed.ids)
+    hidden = torch.cat([tokens, text], 1)
+    length = hidden.shape[1]
+    position = torch.cat([torch.arange(places).expand(n, places), places + packed.position], 1)
+    segment = torch.cat([torch.full((n, places), -2), packed.segment], 1)
+    index = torch.arange(length)
+    allowed = (index[None] <= index[:, None])[None] & (
+        (segment[:, None, :] == -2) | (segment[:, None, :] == segment[:, :, None])
+    )
+    mask = torch.zeros(n, 1, length, length).masked_fill_(~allowed[:, None], -1e9)
+    turns = language.rotary_emb(hidden, position)
+    extra: dict[str, torch.Tensor] = {}
+    for at, layer in enumerate(language.layers):
+        if at == 0 and aids is not None and pairs is not None:
+            extra["attention"] = _attention_loss(layer, hidden, turns, mask, packed, pairs, aids)
+        hidden = layer(hidden, attention_mask=mask, position_ids=position, position_embeddings=turns, use_cache=False)
+        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        if at in (0, 1) and aids is not None and pairs is not None:
+            name = "found" if at == 0 else "together"
+            extra[name] = _readout_loss(aids, at, hidden[:, places:], packed, pairs)
+    last = language.norm(hidden[:, places:][packed.row, packed.at])
+    choices = model.get_input_embeddings().weight[[words.ids[YES], words.ids[NO]]]
+    logits = last @ choices.T
+    # beside yes and no, all other words are wrong
+    whole = last @ model.get_input_embeddings().weight.T
+    target = torch.where(packed.answer, words.ids[YES], words.ids[NO])
+    return F.cross_entropy(whole, target), logits[:, 0] - logits[:, 1], extra
+
+
+def _names(aids: Aids, packed: Packed) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Row, place and members of every token that names kinds."""
+    row, place = aids.members[packed.ids].any(-1).nonzero(as_tuple=True)
+    return row, place, aids.members[packed.ids[row, place]]
+
+
+def _attention_loss(
+    layer: Any,
+    hidden: torch.Tensor,
+    turns: tuple[torch.Tensor, torch.Tensor],
+    mask: torch.Tensor,
+    packed: Packed,
+    pairs: Pairs,
+    aids: Aids,
+) -> torch.Tensor:
+    """A word looks at what it names, in head 1 at the middles of things; at the question where there is nothing."""
+    places = pairs.kind.shape[1]
+    row, place, members = _names(aids, packed)
+    normed = layer.input_layernorm(hidden)
+    attention = layer.self_attn
+    asked = places + place
+    cosine, sine = turns
+    half = HEAD // 2
+
+    def turned(x: torch.Tensor, c: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        return x * c + torch.cat([-x[..., half:], x[..., :half]], -1) * s
+
+    seen = members.gather(1, pairs.kind[row])
+    loss = hidden.new_zeros(())
+    for head, truth in ((0, seen), (1, seen & pairs.centre[row])):
+        rows = slice(head * HEAD, (head + 1) * HEAD)
+        keys = turned(F.linear(normed, attention.k_proj.weight[rows]), cosine, sine)
+        query = turned(
+            F.linear(normed[row, asked], attention.q_proj.weight[rows]), cosine[row, asked], sine[row, asked]
+        )
+        # pairs stand in order, so their words can be multiplied pair by pair
+        logits = torch.einsum("qc,qkc->qk", query, keys[row]) / HEAD**0.5 + mask[row, 0, asked]
+        share = logits.log_softmax(-1)
+        there = truth.any(-1)
+        hit = share[:, :places].masked_fill(~truth, -1e4).logsumexp(-1)
+        miss = share[:, places:].logsumexp(-1)
+        loss = loss - torch.where(there, hit, miss).mean()
+    return loss
+
+
+def _readout_loss(aids: Aids, layer: int, hidden: torch.Tensor, packed: Packed, pairs: Pairs) -> torch.Tensor:
+    """What is known of a word's things after a layer: how many; after the second, with the words before it."""
+    row, place, members = _names(aids, packed)
+    state = hidden[row, place]
+    if layer == 1:
+        # words of the same question up to this one, joined
+        segment = packed.segment[row, place]
+        same = (row[:, None] == row) & (segment[:, None] == segment) & (place <= place[:, None])
+        members = (same.float() @ members.float()) > 0
+    seen = members.gather(1, pairs.kind[row])
+    count = (seen & pairs.centre[row]).sum(1)
+    sprites = members[:, : aids.n_sprites].any(1)
+    if layer == 1:
+        return F.cross_entropy(aids.together(state)[sprites], count[sprites].clamp_max(MOST + 1))
+    out = aids.found(state)
+    marks = torch.stack([seen.any(1), (seen & pairs.changed[row]).any(1), (seen & pairs.mess[row]).any(1)], 1)
+    loss = 2.0 * F.binary_cross_entropy_with_logits(out[:, :3], marks.float())
+    loss = loss + F.cross_entropy(out[sprites, 3 : 4 + MOST], count[sprites].clamp_max(MOST))
+    tint = torch.where(seen, pairs.tint[row], -1).amax(1)
+    told = aids.single[packed.ids[row, place]] & (tint >= 0)
+    if bool(told.any()):
+        loss = loss + F.cross_entropy(out[told, 4 + MOST :], tint[told])
+    return loss

@@ -1,0 +1,78 @@
+"""How long and from what the stages learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from baselines.training.judge.model import Shape
+from baselines.training.judge.world import Recipe
+
+STAGES = ("vision", "language", "joint")
+
+
+@dataclass(frozen=True)
+class Course:
+    """One stage.
+
+    Attributes:
+        steps: Updates.
+        pairs: Pairs in each.
+        rates: Learning rates of the matrices and of the rest.
+        decay: Share of the steps, at the end, over which the rates fall.
+        questions: Questions about each pair.
+        sizes: Edges of the pictures in pixels, and how often each is drawn.
+        recipe: How the pairs are made.
+        tooled: Pictures in each update that the tools edited, beside the pairs.
+    """
+
+    steps: int
+    pairs: int
+    rates: tuple[float, float]
+    decay: float
+    recipe: Recipe
+    questions: int = 12
+    sizes: tuple[tuple[int, float], ...] = ((128, 1.0),)
+    tooled: int = 0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A whole training.
+
+    Attributes:
+        shape: Sizes of the model.
+        courses: The stages by name.
+        code_steps: Steps in which the codes are spread.
+    """
+
+    shape: Shape
+    courses: dict[str, Course]
+    code_steps: int = 500
+
+
+_SIZES = ((128, 0.6), (64, 0.16), (96, 0.12), (192, 0.12))
+
+FULL = Preset(
+    Shape(),
+    {
+        "vision": Course(
+            7000, 16, (3e-3, 2e-3), 0.45, Recipe(few=0.2, free=0.06, crowded=0.85, strips=0.25), sizes=_SIZES
+        ),
+        "language": Course(1800, 8, (3e-3, 3e-3), 0.5, Recipe(few=0.35)),
+        "joint": Course(
+            1500, 10, (1e-3, 1e-3), 0.8, Recipe(few=0.5, crowded=0.15), questions=8, sizes=_SIZES, tooled=10
+        ),
+    },
+)
+
+QUICK = Preset(
+    replace(FULL.shape, vision_width=96, vision_layers=2, language_layers=3, inner=256),
+    {
+        "vision": Course(60, 8, (3e-3, 2e-3), 0.5, Recipe(few=0.2)),
+        "language": Course(60, 8, (3e-3, 3e-3), 0.45, Recipe(), questions=8),
+        "joint": Course(20, 6, (1e-3, 1e-3), 0.8, Recipe(few=0.5), questions=6, tooled=6),
+    },
+    code_steps=100,
+)
+
+PRESETS = {"full": FULL, "quick": QUICK}

@@ -1,0 +1,180 @@
+"""Adverts edited with the tools, rightly and wrongly, with the exact judge's answers."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+
+from baselines.training.judge.asking import Asked, Slots, Wordings
+from baselines.training.judge.vocabulary import Words
+from baselines.training.judge.wording import NUMBERS
+from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, Kind
+from imgedit_gym.core.names import TONES
+from imgedit_gym.engine import Engine, oracle_regions
+from imgedit_gym.judges.questions import _FORMS
+
+SUITED = {
+    "remove": ("fill_flat", "fill_smooth", "fill_rows", "fill_columns", "fill_clone"),
+    "replace": ("paste_over", "paste_clone", "paste_blend", "paste"),
+    "add": ("paste", "paste_blend", "paste", "paste_over"),
+    "recolor": ("hue_shift", "tint", "paint", "color_shift"),
+    "set": ("swap_background",),
+    "rewrite": ("rewrite_fill", "rewrite_clone", "rewrite_panel"),
+    "adjust": ("exposure", "contrast", "saturation", "temperature", "blur", "sharpen"),
+}
+"""Tools that can carry out a verb."""
+
+ASKED = {
+    Kind.ABSENT: ("absent", "x"),
+    Kind.PRESENT: ("present", "nl"),
+    Kind.COLOR: ("color", "xc"),
+    Kind.BACKGROUND: ("background", "l"),
+    Kind.BACKGROUND_COLOR: ("background_color", "c"),
+    Kind.HEADLINE: ("headline", "l"),
+    Kind.TONE: ("tone", "t"),
+    Kind.COUNT: ("count", "nl"),
+}
+SURE = 0.15
+"""Answers nearer than this to one half are not learned from."""
+
+
+@dataclass
+class Edited:
+    """N edited pictures, and what can be asked about them.
+
+    Attributes:
+        before: ``uint8 [N, S, S, 3]``.
+        after: ``uint8 [N, S, S, 3]``.
+        asked: Kind of question, blanks and answer, by picture.
+    """
+
+    before: torch.Tensor
+    after: torch.Tensor
+    asked: list[list[tuple[str, Slots, bool]]]
+
+
+class Bench:
+    """Plays episodes of the training split with a hand that is right most of the time.
+
+    Args:
+        words: The vocabulary.
+        n: Episodes side by side.
+        size: Edge of the pictures in pixels.
+        split: Whose tasks.
+    """
+
+    def __init__(self, words: Words, n: int, size: int = 128, split: str = "train") -> None:
+        self.words = words
+        self.engine = Engine(n, split=split, image_size=size)
+        self._tools = {id: index for index, id in enumerate(self.engine.tool_ids)}
+        self._regions: dict[int, list[int]] = {}
+
+    def begin(self, seed: int) -> None:
+        """Start all episodes anew."""
+        n = self.engine.num_envs
+        self.engine.reset(range(n), [seed * 4096 + i for i in range(n)])
+        self._regions = {}
+
+    def play(self, dice: random.Random) -> Edited:
+        """One step in every episode; finished ones begin again."""
+        engine = self.engine
+        over = engine.step_index >= engine.plan_length
+        acting = (~over).nonzero().flatten()
+        actions = torch.zeros(engine.num_envs, 2, dtype=torch.int64)
+        for row in acting.tolist():
+            actions[row] = torch.tensor(self._action(row, dice))
+        for row in over.nonzero().flatten().tolist():
+            self._regions.pop(row, None)
+        verdict = engine.step(actions, acting, over.nonzero().flatten()).verdict
+        asked = [
+            self._questions(row, verdict.requirements[row], verdict.preserved, verdict.quality[row], dice)
+            for row in range(engine.num_envs)
+        ]
+        return Edited(engine.batch.images.clone(), engine.canvas.clone(), asked)
+
+    def _action(self, row: int, dice: random.Random) -> tuple[int, int]:
+        engine = self.engine
+        step = engine.current_step(row)
+        if row not in self._regions:
+            self._regions[row] = oracle_regions(engine, row)
+        luck = dice.random()
+        if luck < 0.08:
+            return 0, 0
+        verb = "adjust" if step.value in TONES else step.verb
+        if luck < 0.82 and verb in SUITED:
+            tool = self._tools[dice.choice(SUITED[verb])]
+        else:
+            tool = dice.randrange(len(self._tools))
+        right = dice.random() < 0.82
+        target = self._regions[row][int(engine.step_index[row])] if right else dice.randrange(engine.nvec[1])
+        return tool, target
+
+    def _questions(
+        self,
+        row: int,
+        values: torch.Tensor,
+        preserved: torch.Tensor | None,
+        quality: torch.Tensor,
+        dice: random.Random,
+    ) -> list[tuple[str, Slots, bool]]:
+        engine, found = self.engine, []
+        for requirement, value in zip(engine.tasks.requirements(engine.batch, row), values.tolist(), strict=False):
+            if abs(value - 0.5) < SURE:
+                continue
+            form = _FORMS[requirement.kind].fullmatch(requirement.text)
+            if form is None or requirement.kind not in ASKED:
+                continue
+            kind, blanks = ASKED[requirement.kind]
+            slots = self._slots(dict(zip(blanks, form.groups(), strict=True)), dice)
+            found.append((kind, slots, value >= 0.5))
+        for label, value in enumerate(preserved[row].tolist() if preserved is not None else ()):
+            if not engine.batch.keep[row, label] or abs(value - 0.5) < SURE:
+                continue
+            name = engine.tasks.label_name(engine.batch, row, label)
+            if name and name != "badge":
+                found.append(("kept", {"x": self.words.encode(name)}, value >= 0.5))
+                if value >= 0.5 and label not in (LABEL_BACKGROUND, LABEL_HEADLINE) and dice.random() < 0.3:
+                    found.append(("absent", {"x": self.words.encode(name)}, False))
+        if not 0.45 < float(quality) < 0.9:
+            found.append(("quality", {}, float(quality) >= 0.9))
+        return found
+
+    def _slots(self, texts: dict[str, str], dice: random.Random) -> Slots:
+        ids = self.words.ids
+        slots: Slots = {}
+        for blank, text in texts.items():
+            if blank == "l":
+                parts = [self.words.encode(part) for part in text.split(" or ")]
+                slots["l"], slots["q"] = [], []
+                for index, part in enumerate(parts):
+                    if index:
+                        slots["l"].append(ids["or"])
+                        slots["q"].append(ids["or"])
+                    slots["l"] += part
+                    slots["q"] += [ids['"'], *part, ids['"']]
+            elif blank == "n":
+                slots["n"] = [ids[text if dice.random() < 0.8 else NUMBERS[int(text) - 1]]]
+            else:
+                slots[blank] = self.words.encode(text)
+        return slots
+
+
+class Balance:
+    """Picks questions so that all kinds, and yes and no, are asked equally often."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, bool]] = Counter()
+
+    def pick(
+        self, asked: list[tuple[str, Slots, bool]], most: int, wordings: Wordings, dice: random.Random, drop: float
+    ) -> list[Asked]:
+        """At most so many questions of those that can be asked about one picture."""
+        order = sorted(asked, key=lambda one: (self._seen[one[0], one[2]], dice.random()))[:most]
+        for kind, _, answer in order:
+            self._seen[kind, answer] += 1
+        if sum(self._seen.values()) > 4000:
+            self._seen = Counter({key: count // 2 for key, count in self._seen.items()})
+        return [wordings.put(kind, slots, answer, dice, drop) for kind, slots, answer in order]

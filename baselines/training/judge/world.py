@@ -1,0 +1,495 @@
+"""Pairs of adverts drawn by the renderer, before and after edits good and bad, with everything known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from baselines.training.judge.kinds import Kinds
+from baselines.training.judge.looks import give_looks
+from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS
+from imgedit_gym.core.names import COLORS, OBJECT_COLORS, PATTERNS, TONES
+from imgedit_gym.core.rng import KEY_BITS
+from imgedit_gym.judges.vlm.mosaic import TILE
+from imgedit_gym.tasks.adverts.scene import SceneBatch
+from imgedit_gym.tasks.adverts.source import Adverts
+
+LUMA = (0.299, 0.587, 0.114)
+N_LABELS = MAX_OBJECTS + 2
+CLEAR_COLOR = 8.0
+"""By how many levels a background must be nearer to its named colour than to the next to be asked about."""
+
+
+@dataclass
+class Pairs:
+    """N pairs of pictures, what is seen at each of T places of the mosaic, and what was done.
+
+    Attributes:
+        before: ``uint8 [N, S, S, 3]``; empty where nothing was drawn for the eye.
+        after: ``uint8 [N, S, S, 3]``.
+        kind: Kind at each place of the edited picture, ``int64 [N, T]``.
+        tint: Colour there, ``int64 [N, T]``: 0 as drawn, otherwise 1 and more; -1 cannot be told.
+        changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
+        centre: Whether an object's middle is there, ``bool [N, T]``.
+        mess: Whether something half done is there, ``bool [N, T]``.
+        tone: Look given to the whole picture, ``int64 [N]``; -1 none.
+        color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
+        ground: Kind of background before and after, ``int64 [N, 2]``.
+        text: Headline before and after, ``int64 [N, 2]``.
+        ground_changed: Whether the background is another, ``bool [N]``.
+        text_changed: Whether the headline is, ``bool [N]``.
+        sprite: Objects before and after by slot, ``int64 [N, 2, MAX_OBJECTS]``; -1 none.
+        dye: Colour given to the objects afterwards, ``int64 [N, MAX_OBJECTS]``; -1 none.
+        kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
+        half: Whether the slot's object is half removed, ``bool [N, MAX_OBJECTS]``.
+        hidden: Whether too little of the slot's object is seen to be asked about, ``bool [N, MAX_OBJECTS]``.
+    """
+
+    before: torch.Tensor
+    after: torch.Tensor
+    kind: torch.Tensor
+    tint: torch.Tensor
+    changed: torch.Tensor
+    centre: torch.Tensor
+    mess: torch.Tensor
+    tone: torch.Tensor
+    color: torch.Tensor
+    ground: torch.Tensor
+    text: torch.Tensor
+    ground_changed: torch.Tensor
+    text_changed: torch.Tensor
+    sprite: torch.Tensor
+    dye: torch.Tensor
+    kept: torch.Tensor
+    half: torch.Tensor
+    hidden: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pairs are made.
+
+    Attributes:
+        few: Share of pairs with one or two edits; the others are edited all over.
+        free: Share of adverts whose objects stand anywhere, in any size.
+        toned: Share of pairs whose edited picture gets a look.
+        half: Share of pairs in which things are removed by half.
+        alike: Share of adverts with many objects of the same sets.
+        crowded: Share of adverts with hardly a free site.
+        strips: Share of pictures without objects and with several headlines, to learn to read from.
+    """
+
+    few: float = 0.35
+    free: float = 0.12
+    toned: float = 0.3
+    half: float = 0.5
+    alike: float = 0.55
+    crowded: float = 0.0
+    strips: float = 0.0
+
+
+class World:
+    """Makes pairs.
+
+    Args:
+        kinds: What can stand in a picture.
+        size: Edge of the pictures in pixels.
+        places: Tiles along an edge of the mosaic.
+        split: Whose adverts to vary.
+        pool: How many adverts to vary at a time.
+    """
+
+    def __init__(self, kinds: Kinds, size: int, places: int, split: str = "train", pool: int = 256) -> None:
+        self.kinds, self.places = kinds, places
+        self.source = Adverts(size, 8, split, torch.device("cpu"))
+        self.stock = self.source.stock
+        self._batch = self.source.allocate(pool)
+        self._drawn: dict[tuple[str, int], dict[str, torch.Tensor]] = {}
+        suitable = [self._colors_of(j) for j in range(kinds.n_sprites)]
+        self.takes = torch.tensor(suitable)
+        """Whether an object can be seen to have been given a colour, ``bool [sprites, OBJECT_COLORS]``."""
+        alpha = self.stock.sprites[..., 3].float().mean((1, 2)) / 255.0
+        self._cover = alpha
+        sets = {tuple(sorted(members)) for members in self.source.tables.sets.members if len(members) > 1}
+        self._sets = torch.stack([kinds.mask(members)[: kinds.n_sprites].float() for members in sorted(sets)])
+        self.refill(torch.Generator().manual_seed(0))
+
+    def _colors_of(self, sprite: int) -> list[bool]:
+        tables = self.source.tables
+        return [sprite < self.kinds.n_objects and tables._takes_color(sprite, c) for c in range(len(OBJECT_COLORS))]
+
+    def refill(self, draw: torch.Generator) -> None:
+        """Take other adverts to vary."""
+        n = len(self._batch)
+        keys = torch.randint(0, 1 << KEY_BITS, (n,), generator=draw) | (self.source.stream << KEY_BITS)
+        self.source.sample(self._batch, torch.arange(n), keys)
+        self._pool = self.source.scene(self._batch).rows(torch.arange(n))
+
+    # ------------------------------------------------------------------ adverts as numbers
+
+    def pairs(self, n: int, draw: torch.Generator, recipe: Recipe, seen: bool = True) -> Pairs:
+        """Make pairs.
+
+        Args:
+            n: How many.
+            draw: Random numbers.
+            recipe: How.
+            seen: Whether the pictures are needed, or only what is known of them.
+        """
+        before = self._pool.rows(torch.randint(len(self._pool), (n,), generator=draw))
+        spare = self._furnish(before, draw, recipe)
+        strips = torch.rand(n, generator=draw) < recipe.strips
+        before.sprite[strips] = -1
+        after = before.rows(torch.arange(n))
+        half = self._edit(before, after, spare, draw, recipe)
+        after.sprite[strips] = -1
+        return self._finish(before, after, half & ~strips[:, None], strips, draw, recipe, seen)
+
+    def _furnish(self, scene: SceneBatch, draw: torch.Generator, recipe: Recipe) -> torch.Tensor:
+        """Put objects into adverts; returns others that could be there, ``int64 [n, spare]``."""
+        n, slots = len(scene), MAX_OBJECTS
+
+        def rand(*shape: int) -> torch.Tensor:
+            return torch.rand(*shape, generator=draw)
+
+        # objects: Gumbel noise, with a liking for two sets in many adverts
+        likes = torch.randint(len(self._sets), (n, 2), generator=draw)
+        liking = 3.5 * self._sets[likes].amax(1) * (rand(n, 1) < recipe.alike)
+        noise = -torch.log(-torch.log(rand(n, self.kinds.n_sprites).clamp(1e-9, 1 - 1e-7)))
+        noise[:, self.kinds.n_objects :] -= 1.0
+        order = (liking + noise).topk(slots * 2 + 2, dim=1).indices
+        shuffled = order.gather(1, rand(n, order.shape[1]).argsort(1))
+        # sites of the grid, as the adverts of the world are laid out, and anywhere in some
+        crowded = rand(n) < recipe.crowded
+        columns = torch.where(rand(n) < torch.where(crowded, 0.6, 0.12), 4, 3)
+        upper = torch.where(scene.box[:, 0] < self.stock.size / 2, 0.195, 0.025)
+        pitch_y, pitch_x = torch.full((n,), 0.26), 1.0 / columns
+        largest = torch.minimum(pitch_y, pitch_x) - 0.022
+        site = torch.where(torch.arange(slots) < 3 * columns[:, None], rand(n, slots), 2.0).argsort(1)
+        edge = largest[:, None] * (0.8 + 0.2 * rand(n, slots))
+        play_y = (0.5 * (pitch_y[:, None] - edge) - 0.008).clamp_min(0.0)
+        play_x = (0.5 * (pitch_x[:, None] - edge) - 0.008).clamp_min(0.0)
+        y = upper[:, None] + pitch_y[:, None] * (site // columns[:, None] + 0.5)
+        x = pitch_x[:, None] * (site % columns[:, None] + 0.5)
+        y += play_y * (1.8 * rand(n, slots) - 1.0)
+        x += play_x * (2.0 * rand(n, slots) - 1.0)
+        free = rand(n, 1) < recipe.free
+        edge = torch.where(free, 0.15 + 0.17 * rand(n, slots), edge)
+        y = torch.where(free, upper[:, None] + 0.5 * edge + (0.78 - edge) * rand(n, slots), y)
+        x = torch.where(free, 0.52 * edge + (1.0 - 1.04 * edge) * rand(n, slots), x)
+        count = 2 + (rand(n) * (3 * columns - 3)).long()
+        count = torch.where(crowded, 3 * columns - (rand(n) * 3).long(), count)
+        count = torch.where(free[:, 0], 2 + (rand(n) * 3).long(), count)
+        here = torch.arange(slots) < count[:, None]
+        scene.sprite[:] = torch.where(here, shuffled[:, :slots], -1).int()
+        scene.place[:] = torch.stack([y, x, edge, 0.15 + 0.25 * rand(n, slots)], -1)
+        scene.tint[:] = torch.where(here & (rand(n, slots) < 0.3), self._dyes(scene.sprite, draw), -1)
+        self._n_sites = (3 * columns).clamp_max(slots)
+        self._is_free = free[:, 0]
+        scene.text[:] = torch.randint(len(self.kinds.book.headlines), (n,), generator=draw).int()
+        self._write_ink(scene)
+        return shuffled[:, slots:]
+
+    def _dyes(self, sprite: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+        """A colour each object can be given, ``int32``; -1 where it cannot."""
+        can = self.takes[sprite.long().clamp_min(0)] & (sprite >= 0)[..., None]
+        noise = torch.rand(can.shape, generator=draw)
+        best = torch.where(can, noise, -1.0).max(-1)
+        return torch.where(best.values >= 0, best.indices, -1).int()
+
+    def _write_ink(self, scene: SceneBatch) -> None:
+        """Letters without a panel stay readable on their ground."""
+        ground = scene.palette.mean(1)
+        plate = (scene.kind * VARIANTS + scene.variant).long()
+        ground = torch.where((scene.kind >= len(PATTERNS))[:, None], self.stock.plate_means[plate], ground)
+        bright = (ground @ torch.tensor(LUMA) > 120)[:, None]
+        ink = torch.where(bright, torch.tensor([28.0, 30.0, 46.0]), torch.tensor([250.0, 250.0, 246.0]))
+        bare = scene.panel == 0
+        scene.ink[bare, 0] = (ink * scene.light)[bare]
+
+    def _edit(
+        self, before: SceneBatch, after: SceneBatch, spare: torch.Tensor, draw: torch.Generator, recipe: Recipe
+    ) -> torch.Tensor:
+        """Edit adverts; returns which slots are only half removed, ``bool [n, MAX_OBJECTS]``."""
+        n, slots = after.sprite.shape
+
+        def rand(*shape: int) -> torch.Tensor:
+            return torch.rand(*shape, generator=draw)
+
+        here = after.sprite >= 0
+        few = rand(n) < recipe.few
+        chance = torch.where(few, 1.2 / here.sum(1), 0.1 + 0.35 * rand(n))
+        edited = here & (rand(n, slots) < chance[:, None])
+        what = rand(n, slots)
+        removed = edited & (what < 0.3)
+        half = removed & (rand(n, 1) < recipe.half) & (rand(n, slots) < 0.7)
+        after.sprite[removed] = -1
+        replaced = edited & (what >= 0.3) & (what < 0.62)
+        after.sprite[replaced] = spare[:, :slots][replaced].int()
+        after.tint[replaced] = -1
+        recolored = edited & (what >= 0.62) & (what < 0.8)
+        dyes = self._dyes(after.sprite, draw)
+        recolored &= (dyes >= 0) & (dyes != after.tint)
+        after.tint[recolored] = dyes[recolored]
+        resized = edited & (what >= 0.8) & (what < 0.87)
+        factor = torch.where(rand(n, slots) < 0.5, 0.6 + 0.2 * rand(n, slots), 1.1 + 0.15 * rand(n, slots))
+        after.place[..., 2] *= torch.where(resized, factor, 1.0)
+        # to a free site: the slot's place and an empty slot's trade places
+        moving = edited & (what >= 0.87) & (what < 0.95)
+        empty = ~here & (torch.arange(slots) < self._n_sites[:, None]) & ~self._is_free[:, None]
+        ok = moving.any(1) & empty.any(1)
+        source, target = moving.int().argmax(1), empty.int().argmax(1)
+        rows = ok.nonzero().flatten()
+        places = after.place[rows, source[rows]].clone()
+        after.place[rows, source[rows]] = torch.cat([after.place[rows, target[rows]][:, :2], places[:, 2:]], 1)
+        used = torch.zeros_like(empty)
+        used[rows, target[rows]] = True
+        # two objects swap
+        swapping = (rand(n) < 0.07) & (here.sum(1) >= 2)
+        rows = swapping.nonzero().flatten()
+        for held in (after.sprite, after.tint):
+            first = held[rows, 0].clone()
+            held[rows, 0] = held[rows, 1]
+            held[rows, 1] = first
+        added = empty & ~used & (rand(n, slots) < torch.where(few, 0.06, 0.15)[:, None])
+        after.sprite[added] = spare[:, :slots][added].int()
+        after.tint[added] = torch.where(rand(n, slots) < 0.2, self._dyes(after.sprite, draw), -1)[added]
+        # background: another one, or other colours
+        other = self._pool.rows(torch.randint(len(self._pool), (n,), generator=draw))
+        swap = rand(n) < 0.16
+        for name in ("kind", "variant", "palette"):
+            getattr(after, name)[swap] = getattr(other, name)[swap]
+        relit = swap & (rand(n) < 0.5)
+        after.light[relit] = other.light[relit]
+        recolor = ~swap & (after.kind < len(PATTERNS)) & (other.kind < len(PATTERNS)) & (rand(n) < 0.15)
+        after.palette[recolor] = other.palette[recolor]
+        # headline
+        rewrite = rand(n) < 0.25
+        texts = torch.randint(len(self.kinds.book.headlines), (n,), generator=draw).int()
+        after.text[rewrite] = texts[rewrite]
+        self._write_ink(after)
+        return half
+
+    # ------------------------------------------------------------------ pictures and what is known of them
+
+    def _draw(self, scene: SceneBatch, name: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pictures, plates and segments; the tensors are used again by the next call of the same name."""
+        n, size = len(scene), self.stock.size
+        key = (name, n)
+        if key not in self._drawn:
+            planes = {part: torch.zeros(n, size, size, 3, dtype=torch.uint8) for part in ("images", "plates")}
+            planes |= {part: torch.zeros(n, size, size, dtype=torch.uint8) for part in ("segments", "mattes")}
+            self._drawn[key] = planes
+        planes = self._drawn[key]
+        self.source.renderer.draw(scene, torch.arange(n), **planes)
+        return planes["images"], planes["plates"], planes["segments"]
+
+    def _finish(
+        self,
+        before: SceneBatch,
+        after: SceneBatch,
+        half: torch.Tensor,
+        strips: torch.Tensor,
+        draw: torch.Generator,
+        recipe: Recipe,
+        seen: bool,
+    ) -> Pairs:
+        n = len(after)
+        old, _, _ = self._draw(before, "before")
+        new, plates, segments = self._draw(after, "after")
+        extra = self._lay_strips(strips.nonzero().flatten().tolist(), after, old, new, segments, draw)
+        mess_area = torch.zeros(n, *segments.shape[1:], dtype=torch.bool)
+        rows = half.any(1).nonzero().flatten()
+        if len(rows):
+            new, mess_area, left = self._half_done(before, after, half, rows, new, draw)
+        # where it was changed
+        change = (self._thinned(new).short() - self._thinned(old).short()).abs().amax(-1) > 6
+        changed = self._share(change) > 0.06
+        mess = self._share(self._thinned(mess_area)) > 0.15
+        kind, tint, centre, hidden = self._labels(after, segments, extra)
+        if len(rows):
+            # what is half removed is still what it was, but has no middle
+            kind[rows] = torch.where(mess[rows], left, kind[rows])
+            tint[rows] = torch.where(mess[rows], -1, tint[rows])
+            centre &= ~mess
+        toned = torch.rand(n, generator=draw) < recipe.toned
+        tone = torch.where(toned, torch.randint(len(TONES), (n,), generator=draw), -1)
+        plain_ground = plates[:, 2::5, 2::5].float().mean((1, 2))
+        new, ground = give_looks(new, plain_ground, tone, draw)
+        colors = self.stock.colors
+        apart = torch.cdist(ground, colors)
+        near = apart.topk(2, dim=1, largest=False)
+        # a look that turns the colour leaves doubt what it is
+        plain = torch.cdist(plain_ground, colors).argmin(1)
+        clear = (near.values[:, 1] - near.values[:, 0] > CLEAR_COLOR) & (plain == near.indices[:, 0])
+        color = torch.where(clear, near.indices[:, 0], -1)
+        is_ground = self.kinds.types[kind] == 1
+        tint = torch.where(is_ground, torch.where(clear & ~strips, color + 1, -1)[:, None], tint)
+        ground_changed = (before.kind != after.kind) | (before.variant != after.variant)
+        ground_changed |= (before.palette != after.palette).flatten(1).any(1) & (after.kind < len(PATTERNS))
+        same = (before.sprite == after.sprite) & (before.tint == after.tint) & (after.sprite >= 0)
+        same &= ((before.place - after.place)[..., :3].abs() < 1e-6).all(-1)
+        return Pairs(
+            before=old,
+            after=new,
+            kind=kind,
+            tint=tint,
+            changed=changed,
+            centre=centre,
+            mess=mess,
+            tone=tone,
+            color=color,
+            ground=torch.stack([before.kind, after.kind], 1).long(),
+            text=torch.stack([before.text, after.text], 1).long(),
+            ground_changed=ground_changed,
+            text_changed=before.text != after.text,
+            sprite=torch.stack([before.sprite, after.sprite], 1).long(),
+            dye=after.tint.long(),
+            kept=same,
+            half=half,
+            hidden=hidden,
+        )
+
+    def _lay_strips(
+        self,
+        rows: list[int],
+        scene: SceneBatch,
+        old: torch.Tensor,
+        new: torch.Tensor,
+        segments: torch.Tensor,
+        draw: torch.Generator,
+    ) -> list[tuple[int, int, int]]:
+        """Copy other pictures' headlines into some; returns row, label and kind of what was laid there."""
+        size, kinds = self.stock.size, self.kinds
+        boxes = scene.box.tolist()
+        found: list[tuple[int, int, int]] = []
+        if not rows:
+            return found
+        pictures, drawn = old.clone(), new.clone()
+        margin, step = round(0.02 * size), 2.0 * TILE * size / (self.places * TILE)
+        for row in rows:
+            below = boxes[row][0] > size / 2
+            same = [i for i, box in enumerate(boxes) if (box[0] > size / 2) == below and i != row]
+            for level in (1, 2, 3):
+                if not same:
+                    break
+                other = same[int(torch.randint(len(same), (1,), generator=draw))]
+                top, bottom = boxes[other][0] - margin, boxes[other][2] + margin
+                shift = round(level * step) * (-1 if below else 1)
+                there = slice(top + shift, bottom + shift)
+                if there.start < 0 or there.stop > size:
+                    continue
+                old[row, there], new[row, there] = pictures[other, top:bottom], drawn[other, top:bottom]
+                segments[row, there] = 3 + level
+                written = slice(boxes[other][0] + shift, boxes[other][2] + shift)
+                segments[row, written, boxes[other][1] : boxes[other][3]] = level
+                found.append((row, level, kinds.first_headline + int(scene.text[other])))
+                found.append((row, 3 + level, kinds.n_sprites + int(scene.kind[other])))
+        return found
+
+    def _half_done(
+        self,
+        before: SceneBatch,
+        after: SceneBatch,
+        half: torch.Tensor,
+        rows: torch.Tensor,
+        new: torch.Tensor,
+        draw: torch.Generator,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mix pictures with and without what is to be half removed; returns them, where, and the kinds there."""
+        still = after.rows(rows)
+        back = half[rows]
+        old = before.rows(rows)
+        still.sprite[back], still.tint[back] = old.sprite[back], old.tint[back]
+        still.place[back] = old.place[back]
+        images, _, segments = self._draw(still, "half")
+        m, size = len(rows), self.stock.size
+
+        def rand(*shape: int) -> torch.Tensor:
+            return torch.rand(*shape, generator=draw)
+
+        # what is left: a fading, or one side of the picture's objects
+        angle = 6.2832 * rand(m)
+        ticks = (torch.arange(size) + 0.5) / size
+        share = torch.zeros(m, size, size)
+        places = old.place
+        for slot in range(MAX_OBJECTS):
+            mine = back[:, slot]
+            if not bool(mine.any()):
+                continue
+            y = ticks[None, :, None] - places[:, slot, 0, None, None]
+            x = ticks[None, None, :] - places[:, slot, 1, None, None]
+            inside = (y.abs() < 0.6 * places[:, slot, 2, None, None]) & (x.abs() < 0.6 * places[:, slot, 2, None, None])
+            side = (y * angle.sin()[:, None, None] + x * angle.cos()[:, None, None]) > 0.03 * (
+                rand(m)[:, None, None] - 0.5
+            )
+            share = torch.where(inside & mine[:, None, None], side.float(), share)
+        fades = rand(m) < 0.4
+        strength = 0.4 + 0.3 * rand(m)
+        share = torch.where(fades[:, None, None], strength[:, None, None] * (share >= 0), share)
+        whole = new.clone()
+        mixed = new[rows].float() + share[..., None] * (images.float() - new[rows].float())
+        whole[rows] = mixed.round().to(torch.uint8)
+        area = torch.zeros(len(new), size, size, dtype=torch.bool)
+        differs = (images.int() - new[rows].int()).abs().amax(-1) > 8
+        area[rows] = differs & (share > 0.05)
+        return whole, area, self._labels(still, segments)[0]
+
+    def _thinned(self, planes: torch.Tensor) -> torch.Tensor:
+        """The pixel nearest to each one of the reduced picture; ``[n, S, S, ...]`` to ``[n, 8 p, 8 p, ...]``."""
+        size, edge = planes.shape[1], self.places * TILE
+        at = ((torch.arange(edge) + 0.5) * size / edge).long()
+        return planes if size == edge else planes.index_select(1, at).index_select(2, at)
+
+    def _share(self, planes: torch.Tensor) -> torch.Tensor:
+        """Share of the true pixels at each place; ``bool [n, 8 p, 8 p]`` to ``[n, T]``."""
+        n, p = len(planes), self.places
+        return planes.float().view(n, p, TILE, p, TILE).mean((2, 4)).view(n, p * p)
+
+    def _labels(
+        self, scene: SceneBatch, segments: torch.Tensor, extra: Sequence[tuple[int, int, int]] = ()
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Kind, tint and middles by place, and which objects can hardly be seen."""
+        n, p = len(segments), self.places
+        small = self._thinned(segments).view(n, p, TILE, p, TILE).long()
+        place = torch.arange(n * p * p).view(n, p, 1, p, 1)
+        counts = torch.bincount((place * N_LABELS + small).flatten(), minlength=n * p * p * N_LABELS)
+        share = counts.view(n, p * p, N_LABELS).float() / TILE**2
+        weight = share.clone()
+        weight[..., 0] = 0.2
+        # letters are thin
+        weight[..., LABEL_HEADLINE] *= 2.5
+        label = weight.argmax(-1)
+        # middles, from the picture's rows and columns
+        areas = share.sum(1)
+        mid = (torch.arange(p) + 0.5).repeat_interleave(p), (torch.arange(p) + 0.5).repeat(p)
+        centres = [(share * axis[None, :, None]).sum(1) / areas.clamp_min(1e-6) for axis in mid]
+        # the place that holds the middle, or the nearest one where the object is what is seen
+        distance = (mid[0][None, :, None] - centres[0][:, None]) ** 2 + (
+            mid[1][None, :, None] - centres[1][:, None]
+        ) ** 2
+        mine = label[..., None] == torch.arange(N_LABELS)
+        nearest = torch.where(mine, distance, 1e9).min(1)
+        centre = torch.zeros(n, p * p, dtype=torch.bool)
+        sprite = torch.nn.functional.pad(scene.sprite.long(), (1, 1), value=-1)
+        ok = (nearest.values < 1e8) & (sprite >= 0)
+        index = torch.arange(n)[:, None].expand_as(ok)
+        centre[index[ok], nearest.indices[ok]] = True
+        expected = self._cover[scene.sprite.long().clamp_min(0)] * (scene.place[..., 2] * p) ** 2
+        hidden = (scene.sprite >= 0) & ((areas[:, 1:-1] < 0.45 * expected) | ~ok[:, 1:-1])
+        kinds = self.kinds
+        table = torch.empty(n, N_LABELS, dtype=torch.long)
+        table[:, 0] = kinds.n_sprites + scene.kind
+        table[:, 1:-1] = scene.sprite.long().clamp_min(0)
+        table[:, -1] = kinds.first_headline + scene.text.long().clamp_min(0)
+        for row, at, named in extra:
+            table[row, at] = named
+        tints = torch.zeros(n, N_LABELS, dtype=torch.long)
+        tints[:, 1:-1] = scene.tint.long() + 1
+        return table.gather(1, label), tints.gather(1, label), centre, hidden
+
+
+assert len(OBJECT_COLORS) < len(COLORS)

@@ -1,0 +1,83 @@
+"""How far can a judge be trusted? Its report card against the exact answers of the adverts.
+
+``python -m benchmarks.audit --judge ID [--episodes 200] [--split test] [--seed 0] [--image-size 128] [--markdown]
+[--out DIR]``; ID is a judge's id, or a JSON object with the key ``id`` and its arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from baselines.cli import progress_bar, run_command, write_results
+from benchmarks.audit.audit import PER_TASK, audit
+from benchmarks.audit.plots import write_plots
+from benchmarks.audit.summary import report_card
+from benchmarks.audit.tables import grids
+from benchmarks.tables import print_grids
+from benchmarks.tasks import check_tasks, task_arguments
+from benchmarks.throughput.machine import describe_machine
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.judges.base import Judge
+
+
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """Read the command line; wrong words end the program with status 2."""
+    parser = argparse.ArgumentParser("python -m benchmarks.audit", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--judge", required=True, help="id of a judge, or a JSON object with its arguments")
+    task_arguments(parser, 200, "test", "runs/audit")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
+    """
+    return run_command(_run, parse_arguments(sys.argv[1:] if words is None else words))
+
+
+def build_judge(text: str) -> Judge:
+    """The judge of ``--judge``.
+
+    Raises:
+        ImgEditError: If the text is no JSON object, or no such judge can be built.
+    """
+    spec: Any = text
+    if text.lstrip().startswith("{"):
+        try:
+            spec = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ImgEditError(f"--judge: expected an id or a JSON object; found {text!r} ({error})") from None
+    judge: Judge = JUDGES.build(spec)
+    return judge
+
+
+def _run(options: argparse.Namespace) -> None:
+    check_tasks(options)
+    judge = build_judge(options.judge)
+    console = Console(stderr=options.markdown)
+    seeds = range(options.seed, options.seed + options.episodes)
+    arguments = {"tasks": "adverts", "split": options.split, "image_size": options.image_size}
+    try:
+        with progress_bar(console) as progress:
+            bar = progress.add_task("pictures", total=PER_TASK * len(seeds))
+            records = audit(judge, seeds, arguments, lambda done: progress.update(bar, advance=done))
+    finally:
+        judge.close()
+    card = report_card(records, judge, options.seed)
+    results = {"machine": describe_machine("cpu"), **card}
+    written = [write_results(results, options, "report.json"), *write_plots(card, records, options.out)]
+    print_grids(grids(card), console, options.markdown)
+    for path in written:
+        console.print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

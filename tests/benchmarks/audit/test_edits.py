@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.audit.attacks import CROP, attacks
+from benchmarks.audit.edits import N_LOTS, blended, half_edited, honest_edits
+from benchmarks.checklist.judging import judge_finished
+from imgedit_gym.core.checklist import Kind
+
+ARGUMENTS = {"tasks": "adverts", "split": "test", "image_size": 64}
+TASKS = 6
+
+
+@pytest.fixture(scope="module")
+def lots(engine, reference):
+    return list(honest_edits(engine, range(TASKS), ARGUMENTS, reference, 0))
+
+
+@pytest.fixture(scope="module")
+def attacked(engine, reference):
+    return {attack.name: attack for attack in attacks(engine, reference, 0)}
+
+
+def test_lots_come_from_everywhere(lots):
+    assert {lot.origin for lot in lots} == {"renderer", "oracle", "agents", "tools"}
+    assert len(lots) <= N_LOTS and len({lot.name for lot in lots}) == len(lots)
+    for lot in lots:
+        assert lot.canvas.dtype == torch.uint8 and len(lot.canvas) == len(lot.rows) == len(lot.drawn)
+        assert lot.origin == "renderer" or bool(lot.drawn.isnan().all())
+
+
+def test_drawings_are_of_both_kinds(lots):
+    drawn = torch.cat([lot.drawn for lot in lots])
+    known = drawn[~drawn.isnan()]
+    assert 0.2 < float(known.mean()) < 0.8
+
+
+def test_rearranged_pictures_are_others(engine, lots):
+    by_name = {lot.name: lot for lot in lots}
+    for name in ("moved", "swapped", "resized", "blended", "half of each place", "wrong places"):
+        lot = by_name[name]
+        assert bool((lot.canvas != engine.batch.images[lot.rows]).flatten(1).any(1).any()), name
+
+
+def test_the_oracle_is_right_and_the_failed_try_is_not(engine, reference):
+    done, half, failed = (
+        judge_finished(engine, pictures).score for pictures in (reference.done, reference.half, reference.failed)
+    )
+    assert done.mean() > 0.8
+    assert failed.mean() < half[reference.has_half].mean() < done.mean()
+    assert (failed < done).all()
+
+
+def test_half_of_what_changed():
+    before = torch.zeros(1, 4, 8, 3, dtype=torch.uint8)
+    after = before.clone()
+    after[0, 1:3, 2:6] = 9
+    half = half_edited(before, after)
+    assert bool((half[0, 1:3, 2:4] == 9).all()) and bool((half[0, :, 4:] == 0).all())
+
+
+def test_blended_is_between():
+    before, after = torch.full((3, 2, 2, 3), 10, dtype=torch.uint8), torch.full((3, 2, 2, 3), 110, dtype=torch.uint8)
+    mixed = blended(before, after, np.random.default_rng(0))
+    assert int(mixed.min()) >= 40 and int(mixed.max()) <= 80
+
+
+def test_attacks_are_pictures_of_their_tasks(engine, attacked):
+    assert torch.equal(attacked["unchanged copy"].canvas, engine.batch.images)
+    for attack in attacked.values():
+        assert attack.canvas.shape[1:] == engine.batch.images.shape[1:] and attack.canvas.dtype == torch.uint8
+        assert len(attack.canvas) == len(attack.rows)
+    painted = [attack.canvas for name, attack in attacked.items() if "painted" in name]
+    for pictures in painted:
+        share = (pictures != engine.batch.images).any(-1).float().mean()
+        assert 0.02 < float(share) < 0.8
+    assert len({bytes(pictures.numpy()) for pictures in painted}) == len(painted)
+
+
+def test_looks_are_no_attack_on_tasks_about_looks(engine, attacked):
+    kinds = engine.batch.requirements[:, :, 0]
+    only = ((kinds == 0) | (kinds == Kind.TONE)).all(1).nonzero().flatten().tolist()
+    assert not set(only) & set(attacked["blur"].rows.tolist())
+
+
+def test_what_the_plan_is_about_is_cropped_away(engine, attacked):
+    attack = attacked["crop away"]
+    edge, size = round(CROP * engine.batch.size), engine.batch.size
+    assert 0 < edge < size
+    for picture, row in zip(attack.canvas, attack.rows.tolist(), strict=True):
+        labels = engine.batch.plan_labels[row, : int(engine.batch.plan_length[row])]
+        assert ((labels > 0) & (labels < 13)).any()
+        assert not torch.equal(picture, engine.batch.images[row])
+
+
+def test_wrong_objects_do_not_satisfy(engine, attacked):
+    attack = attacked["wrong object in the right place"]
+    verdict = judge_finished(engine, attack.canvas, attack.rows)
+    done = verdict.requirements[engine.batch.requirements[attack.rows, :, 0] == Kind.ABSENT]
+    assert (done < 0.5).float().mean() > 0.9
