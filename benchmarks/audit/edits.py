@@ -15,8 +15,9 @@ from baselines.agents.rule_based import RuleBasedAgent
 from baselines.agents.tables import table_tool
 from baselines.rollout import run_episodes
 from benchmarks.checklist.drawings import is_clear, with_looks
+from benchmarks.checklist.judging import judge_finished
 from benchmarks.checklist.staging import Stage, Truth
-from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS
+from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.engine import Engine
 
 DRAWN = 2
@@ -32,8 +33,8 @@ class Pictures:
         origin: ``"renderer"``, ``"oracle"``, ``"agents"`` or ``"tools"``.
         canvas: ``uint8 [n, S, S, 3]``.
         rows: The task of each, ``int64 [n]``.
-        drawn: What the renderer knows: 1 where a requirement holds by its own numbers, 0 where it does not, nan where
-            it does not say, ``float32 [n, R]``.
+        drawn: What is known by construction: 1 where a requirement holds, 0 where it does not, nan where nothing is
+            known, ``float32 [n, R]``.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Pictures:
 
     @classmethod
     def of(cls, name: str, origin: str, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Pictures:
-        """Pictures of which the renderer says nothing; of all tasks if no rows are given."""
+        """Pictures of which nothing is known by construction; of all tasks if no rows are given."""
         rows = torch.arange(len(canvas)) if rows is None else rows
         return cls(name, origin, canvas.contiguous(), rows, torch.full((len(canvas), MAX_REQUIREMENTS), torch.nan))
 
@@ -137,7 +138,9 @@ def honest_edits(
         yield Pictures.of(f"{name} agent", "agents", torch.from_numpy(finals))
     yield from _rearranged(engine, stage, random)
     yield Pictures.of("wrong places", "tools", reference.failed)
-    yield Pictures.of("half of each place", "tools", half_edited(engine.batch.images, reference.done))
+    half = half_edited(engine.batch.images, reference.done)
+    rows = torch.arange(len(half))
+    yield Pictures("left half of what changed", "tools", half, rows, cut_in_half(engine, reference.done, half))
     yield Pictures.of("blended", "tools", blended(engine.batch.images, reference.done, random))
 
 
@@ -192,6 +195,38 @@ def half_edited(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     columns = changed.sum(1).cumsum(1)
     left = columns <= 0.5 * columns[:, -1:]
     return torch.where(left[:, None, :, None], after, before)
+
+
+WHOLE_ONLY = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR, Kind.TONE, Kind.HEADLINE)
+"""Requirements that half of an edit does not carry out, as it goes through the thing itself."""
+
+CUT = 0.25
+"""Least share of what changed in a headline that must lie on either side for the headline to be cut."""
+
+
+def cut_in_half(engine: Engine, done: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
+    """What is known of pictures of which the left half was edited: what was carried out, and cut, does not hold.
+
+    Args:
+        engine: Whose tasks they are.
+        done: The whole edit, ``uint8 [B, S, S, 3]``.
+        half: The left half of it.
+
+    Returns:
+        0 where that is so, nan elsewhere, ``float32 [B, R]``.
+    """
+    batch = engine.batch
+    kinds, boxes = batch.requirements[:, :, 0], batch.headline_box.tolist()
+    before, after = (judge_finished(engine, pictures).requirements for pictures in (batch.images, done))
+    cut = torch.isin(kinds, torch.tensor(WHOLE_ONLY)) & (before < 0.5) & (after >= 0.5)
+    for row, (top, left, bottom, right) in enumerate(boxes):
+        source, whole, part = (pictures[row, top:bottom, left:right].int() for pictures in (batch.images, done, half))
+        changed = (source != whole).any(-1)
+        edited = (source != part).any(-1)
+        share = float(edited.sum() / changed.sum().clamp_min(1))
+        if not CUT <= share <= 1.0 - CUT:
+            cut[row] &= kinds[row] != Kind.HEADLINE
+    return torch.where(cut, 0.0, torch.nan)
 
 
 def blended(before: torch.Tensor, after: torch.Tensor, random: np.random.Generator) -> torch.Tensor:

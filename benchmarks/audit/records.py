@@ -21,7 +21,7 @@ class Answers:
         kind: Kind of the requirement.
         said: The judge's value, in [0, 1].
         exact: The exact judge's value.
-        drawn: What the renderer knows: 1, 0, or nan where it does not say.
+        drawn: What is known by construction: 1, 0, or nan where nothing is.
     """
 
     task: np.ndarray
@@ -42,7 +42,7 @@ class Answers:
 
     @property
     def agreed(self) -> Answers:
-        """Those on which renderer and exact judge agree, or the renderer does not say."""
+        """Those whose exact value is what is known by construction, or of which nothing is known."""
         met = (self.exact >= 0.5).astype(float)
         return self.take(np.isnan(self.drawn) | (self.drawn == met))
 

@@ -44,8 +44,8 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
     answers, scores = Answers.joined(records.answers), Scores.joined(records.scores)
     truth = answers.agreed
     drawn = answers.take(~np.isnan(answers.drawn))
-    # the renderer's word, where the exact judge is not asked
-    by_renderer = Answers(drawn.task, drawn.lot, drawn.kind, drawn.said, drawn.drawn, drawn.drawn)
+    # the exact judge is not asked here
+    known = Answers(drawn.task, drawn.lot, drawn.kind, drawn.said, drawn.drawn, drawn.drawn)
     origins = np.asarray([origin for _, origin in records.lots])
     names = np.asarray([name for name, _ in records.lots])
     return {
@@ -61,13 +61,13 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
         "kinds": {kind: _agreement(truth.take(truth.kind == Kind[kind]), seed) for kind in _kinds(truth)},
         "origins": {origin: _agreement(truth.take(origins[truth.lot] == origin), seed) for origin in _known(origins)},
         "lots": {name: _agreement(truth.take(names[truth.lot] == name), seed) for name in _known(names)},
-        "renderer": {
-            **_agreement(by_renderer, seed),
-            "kinds": {kind: _agreement(drawn_of(by_renderer, kind), seed) for kind in _kinds(by_renderer)},
+        "construction": {
+            **_agreement(known, seed),
+            "kinds": {kind: _agreement(drawn_of(known, kind), seed) for kind in _kinds(known)},
         },
         "truth": {
             "answers": len(answers.said),
-            "drawn": len(drawn.said),
+            "known_by_construction": len(drawn.said),
             "exact_judge_agrees": rate(int(((drawn.exact >= 0.5) == (drawn.drawn >= 0.5)).sum()), len(drawn.said)),
         },
         "scores": _scores(scores, seed),

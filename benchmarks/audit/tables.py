@@ -49,11 +49,11 @@ def _judge(card: dict[str, Any]) -> Grid:
 def _agreement(card: dict[str, Any]) -> list[Grid]:
     headers = ("", "answers", "that hold", "balanced accuracy, %", "false pass, %", "false fail, %", "AUROC", "ECE")
     by_kind = [*card["kinds"].items(), ("all", card)]
-    by_renderer = [*card["renderer"]["kinds"].items(), ("all", card["renderer"])]
+    known = [*card["construction"]["kinds"].items(), ("all", card["construction"])]
     return [
         ("agreement by kind of requirement", headers, [_agreement_row(*item) for item in by_kind]),
         ("agreement by origin", headers, [_agreement_row(*item) for item in card["origins"].items()]),
-        ("agreement with the renderer's own word", headers, [_agreement_row(*item) for item in by_renderer]),
+        ("agreement with what is known by construction", headers, [_agreement_row(*item) for item in known]),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 
@@ -93,9 +94,18 @@ class RewriteClone(Rewriter):
     """Copies a fitting texture over the region and writes: right for text straight on a texture."""
 
     id = "rewrite_clone"
+    pieces: ClassVar = 4
+    """Parts of a line of text, side by side, that are each copied from where they fit."""
 
     def _cleared(self, images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:
-        return fill_from_elsewhere(images, regions.masks, regions.boxes)
+        boxes = regions.boxes
+        left, width = boxes[:, 1], boxes[:, 3] - boxes[:, 1]
+        for piece in range(self.pieces):
+            part = boxes.clone()
+            part[:, 1] = left + width * piece // self.pieces
+            part[:, 3] = left + width * (piece + 1) // self.pieces
+            images = fill_from_elsewhere(images, regions.masks, part)
+        return images
 
 
 class RewritePanel(Rewriter):

@@ -114,7 +114,9 @@ def test_where_nothing_is_asked_there_is_no_success():
 
 def test_what_is_not_judged_counts_neither_way():
     found = findings([1.0, float("nan"), 0.5, 0.0])
-    execution, earned, success = weigh(found, wanted(0, 0, 0), torch.tensor([9], dtype=torch.int32), combination("product"))
+    execution, earned, success = weigh(
+        found, wanted(0, 0, 0), torch.tensor([9], dtype=torch.int32), combination("product")
+    )
     assert float(execution[0]) == 0.75 and float(earned[0]) == 0.75
     assert not success[0]
 
