@@ -175,6 +175,10 @@ _FORMS: dict[Kind, re.Pattern[str]] = {
 }
 
 
+_SPAN = re.compile(r"at least (\d+) and at most (\d+) of (.+)")
+"""A count with a lower bound, too."""
+
+
 def question_of(requirement: Requirement, wording: dict[str, str] | None = None) -> str:
     """A requirement as a question whose answer is yes where it is met.
 
@@ -183,6 +187,9 @@ def question_of(requirement: Requirement, wording: dict[str, str] | None = None)
         wording: A question with blanks by kind, from a file of prompts; by default the package's.
     """
     wording = load_wording() if wording is None else wording
+    span = _SPAN.fullmatch(requirement.text) if requirement.kind is Kind.COUNT else None
+    if span is not None:
+        return wording["span"].format(*span.groups())
     form = _FORMS.get(requirement.kind)
     found = None if form is None else form.fullmatch(requirement.text)
     if found is None:

@@ -21,6 +21,7 @@ WORDED = [
     (Kind.HEADLINE, "headline: GO & SEE or STAY", 'read "GO & SEE" or "STAY"?'),
     (Kind.TONE, "the picture is darker", "Has the picture as a whole become darker?"),
     (Kind.COUNT, "at most 3 of toys", "at most 3 of these: toys?"),
+    (Kind.COUNT, "at least 1 and at most 3 of toys", "at least 1 and at most 3 of these: toys?"),
     (Kind.INSTRUCTION, "make {it} better", "carried out in full: make {it} better?"),
     (Kind.COLOR, "everything glows", "Is this true of the edited picture: everything glows?"),
 ]

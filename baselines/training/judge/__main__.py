@@ -7,11 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-_MALLOC = {
+_ENVIRONMENT = {
     # large blocks are kept and used again: half of the time went into asking the kernel for pages
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "100000000000",
     "MALLOC_TOP_PAD_": "268435456",
+    # threads that wait leave the cores to others
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
@@ -19,20 +21,28 @@ def main() -> None:
     """Run the stages asked for."""
     parser = argparse.ArgumentParser(prog="python -m baselines.training.judge", description=__doc__)
     parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a small one, in minutes")
-    parser.add_argument("--stage", choices=("all", "vision", "language", "joint"), default="all")
+    parser.add_argument("--stage", choices=("all", "vision", "language", "joint", "measure"), default="all")
     parser.add_argument("--out", type=Path, default=Path("runs/judge"), help="checkpoints, logs, and the model at last")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="threads of a stage; vision and language run at once")
+    parser.add_argument("--episodes", type=int, default=200, help="tasks of the measurement")
+    parser.add_argument("--font", help="another emoji font, to measure on the split test-art")
+    parser.add_argument("--note", action="append", default=[], help="line for the model card")
     arguments = parser.parse_args()
-    if any(os.environ.get(name) != value for name, value in _MALLOC.items()):
-        os.environ.update(_MALLOC)
+    if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
+        os.environ.update(_ENVIRONMENT)
         os.execv(sys.executable, [sys.executable, "-m", "baselines.training.judge", *sys.argv[1:]])
     import torch
 
     torch.set_num_threads(arguments.threads)
-    from baselines.training.judge.run import run
+    from baselines.training.judge.run import run, run_measurements
 
-    run(arguments.stage, arguments.preset, arguments.out, arguments.seed)
+    if arguments.stage != "measure":
+        run(arguments.stage, arguments.preset, arguments.out, arguments.seed)
+    if arguments.stage in ("measure", "all"):
+        run_measurements(
+            arguments.out, arguments.preset, arguments.seed, arguments.episodes, arguments.font, arguments.note
+        )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ SHARES: dict[str, float] = {
     "absent": 1.5,
     "present": 2.6,
     "any": 0.7,
-    "count": 1.1,
-    "span": 0.5,
+    "count": 0.9,
+    "span": 0.9,
     "color": 1.1,
     "background": 0.8,
     "background_color": 0.8,
@@ -334,7 +334,7 @@ class Asker:
         if listed is None:
             return None
         ids, have = listed
-        low = dice.randint(1, 3)
+        low = dice.choice((1, 1, 2, 3))
         high = low + dice.randint(0, 2)
         if yes != (low <= have <= high):
             return None

@@ -323,7 +323,7 @@ def learn_together(shop: Workshop) -> Any:
             answers, logits, extra = answer_loss(model, aids, first, drawn, shop.words, pairs)
             others, their_logits, _ = answer_loss(model, None, second, tooled, shop.words)
         seen, values = vision_loss(first, pairs, shop.words)
-        loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.25 * (seen + letters.loss(first, pairs))
+        loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.35 * (seen + letters.loss(first, pairs))
         told = {f"tools/{name}": value for name, value in rights(their_logits, tooled).items()}
         both = {"answers": float(answers.detach()), "answers/tools": float(others.detach())}
         return loss, {**both, **_floats(extra), **values, **rights(logits, drawn), **told}

@@ -60,7 +60,7 @@ FULL = Preset(
         ),
         "language": Course(1800, 8, (3e-3, 3e-3), 0.5, Recipe(few=0.35)),
         "joint": Course(
-            1500, 10, (1e-3, 1e-3), 0.8, Recipe(few=0.5, crowded=0.15), questions=8, sizes=_SIZES, tooled=10
+            3000, 14, (1e-3, 1e-3), 0.85, Recipe(few=0.5, crowded=0.3), questions=7, sizes=_SIZES, tooled=10
         ),
     },
 )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from baselines.training.judge.card import write_card
 from baselines.training.judge.learn import Workshop, learn_language, learn_together, learn_vision
 from baselines.training.judge.model import save
-from baselines.training.judge.plan import PRESETS
+from baselines.training.judge.plan import PRESETS, Preset
+from benchmarks.throughput.machine import describe_machine
+
+MODEL = "model"
+"""Folder of the finished model in that of the training."""
 
 
 def run(stage: str, preset: str, folder: Path, seed: int) -> None:
@@ -34,4 +42,53 @@ def run(stage: str, preset: str, folder: Path, seed: int) -> None:
         learn_language(shop)
     if stage in ("joint", "all"):
         model = learn_together(shop)
-        save(model, shop.preset.shape, shop.words, folder / "model")
+        save(model, shop.preset.shape, shop.words, folder / MODEL)
+
+
+def run_measurements(
+    folder: Path, preset: str, seed: int, episodes: int, font: str | None, notes: Sequence[str]
+) -> None:
+    """Measure a finished model, and write its card and ``measured.json`` beside it.
+
+    Args:
+        folder: Of the training.
+        preset: How it was trained.
+        seed: Of the training.
+        episodes: Tasks of each measurement.
+        font: Path of another emoji font for the split ``test-art``; without it that is left out.
+        notes: What else there is to say of the training.
+    """
+    # not before: it brings the benchmarks, which learning does not need
+    from baselines.training.judge.measure import free_wording, measure
+
+    model, found = folder / MODEL, []
+    runs: list[tuple[str, dict]] = [
+        ("test", {}),
+        ("test, 64 pixels", {"image_size": 64}),
+        ("test-goals", {"split": "test-goals"}),
+        ("test, free wording", {"wording": free_wording(0)}),
+        ("test, other free wording", {"wording": free_wording(1)}),
+    ]
+    if font is not None:
+        runs.append(("test-art", {"split": "test-art", "font": font}))
+    for name, arguments in runs:
+        few = episodes if name == "test" else max(episodes // 2, 1)
+        measured = measure(model, few, 70_000, **arguments)
+        found.append({"name": name, **measured})
+        print(name, json.dumps(measured["table"]["all"]), flush=True)
+    machine = describe_machine("cpu")
+    facts = {
+        "command": f"python -m baselines.training.judge --preset {preset}",
+        "seed": seed,
+        "machine": f"{machine['processor']} ({machine['cpus']} cores), {platform.system()}",
+        "parameters": _parameters(PRESETS[preset], folder, seed),
+        "notes": list(notes),
+        "measured": found,
+    }
+    (model / "measured.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_card(folder, model, PRESETS[preset], facts)
+
+
+def _parameters(preset: Preset, folder: Path, seed: int) -> int:
+    model = Workshop.open(preset, folder, seed).model()
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -14,7 +14,7 @@ from baselines.training.judge.wording import NUMBERS
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, Kind
 from imgedit_gym.core.names import TONES
 from imgedit_gym.engine import Engine, oracle_regions
-from imgedit_gym.judges.questions import _FORMS
+from imgedit_gym.judges.questions import _FORMS, _SPAN
 
 SUITED = {
     "remove": ("fill_flat", "fill_smooth", "fill_rows", "fill_columns", "fill_clone"),
@@ -124,10 +124,14 @@ class Bench:
         for requirement, value in zip(engine.tasks.requirements(engine.batch, row), values.tolist(), strict=False):
             if abs(value - 0.5) < SURE:
                 continue
-            form = _FORMS[requirement.kind].fullmatch(requirement.text)
-            if form is None or requirement.kind not in ASKED:
+            if requirement.kind not in ASKED:
                 continue
             kind, blanks = ASKED[requirement.kind]
+            form = _FORMS[requirement.kind].fullmatch(requirement.text)
+            if form is None:
+                kind, blanks, form = "span", "mnl", _SPAN.fullmatch(requirement.text)
+            if form is None:
+                continue
             slots = self._slots(dict(zip(blanks, form.groups(), strict=True)), dice)
             found.append((kind, slots, value >= 0.5))
         for label, value in enumerate(preserved[row].tolist() if preserved is not None else ()):
@@ -155,8 +159,8 @@ class Bench:
                         slots["q"].append(ids["or"])
                     slots["l"] += part
                     slots["q"] += [ids['"'], *part, ids['"']]
-            elif blank == "n":
-                slots["n"] = [ids[text if dice.random() < 0.8 else NUMBERS[int(text) - 1]]]
+            elif blank in "mn":
+                slots[blank] = [ids[text if dice.random() < 0.8 else NUMBERS[int(text) - 1]]]
             else:
                 slots[blank] = self.words.encode(text)
         return slots

@@ -86,6 +86,7 @@ TAUGHT: dict[str, Pair] = {
     "span": (
         (
             "Does the edited picture show at least {m} and at most {n} of these: {l}?",
+            "Does the edited picture show at least {m} and at most {n} of these: {l}?",
             "at least {m} and at most {n} of {l}",
             "Does the edited picture show {m} to {n} of these: {l}?",
             "Is the number of {l} between {m} and {n}?",
@@ -283,6 +284,40 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 SMALL_WORDS = frozenset(
-    ["the", "a", "an", "is", "are", "of", "in", "it", "this", "that", "has", "have", "been", "does", "do", "did", "was", "were", "now", "to", "be", "can", "you", "with", "as", "by", "picture", "edited", "true", "second", "these", "things", "there"]
+    [
+        "the",
+        "a",
+        "an",
+        "is",
+        "are",
+        "of",
+        "in",
+        "it",
+        "this",
+        "that",
+        "has",
+        "have",
+        "been",
+        "does",
+        "do",
+        "did",
+        "was",
+        "were",
+        "now",
+        "to",
+        "be",
+        "can",
+        "you",
+        "with",
+        "as",
+        "by",
+        "picture",
+        "edited",
+        "true",
+        "second",
+        "these",
+        "things",
+        "there",
+    ]
 )
 """Words without which a question can still be understood; some are made unknown while the judge learns."""

@@ -20,12 +20,12 @@ class VlmJudge(QuestionJudge):
     """Reads answers off the probabilities of a model's next token: smooth, repeatable, one pass for the whole batch.
 
     In ``"checklist"`` mode the value of a requirement is P(yes) / (P(yes) + P(no)); in ``"rating"`` mode execution and
-    quality are the expected digit, in two questions. Where too little probability lies on valid answers the judgement is
-    not one.
+    quality are the expected digit, in two questions. Where too little probability lies on valid answers the judgement
+    is not one.
 
     Args:
-        model: Folder or hub id of any ``AutoModelForImageTextToText`` of transformers; ``None`` for the small model that
-            comes with the package and judges adverts, which knows ``"checklist"`` alone.
+        model: Folder or hub id of any ``AutoModelForImageTextToText`` of transformers; ``None`` for the small model
+            that comes with the package and judges adverts, which knows ``"checklist"`` alone.
         mode: ``"checklist"`` or ``"rating"``.
         revision: Branch, tag or commit of the hub.
         device: Where the model runs; ``None`` for the pictures' device.
@@ -104,7 +104,8 @@ class VlmJudge(QuestionJudge):
     def _reply(self, scale: Scale, value: float, mass: float, tokens: float, seconds: float) -> Reply:
         # not a number is not above it either
         if not mass >= self.smallest_mass:
-            error = f"{mass:.0%} of the probability lies on a {scale.name} answer; expected {self.smallest_mass:.0%} or more"
+            least = f"expected {self.smallest_mass:.0%} or more"
+            error = f"{mass:.0%} of the probability lies on a {scale.name} answer; {least}"
             return Reply((), error, 1.0, tokens, seconds)
         return Reply((value,), "", 1.0, tokens, seconds)
 

@@ -140,7 +140,9 @@ def _processor(model: str, revision: str | None) -> Any:
     def check(self: Any, name: str, part: Any) -> Any:
         return type(None) if part is None else kind.check_argument_for_proper_class(self, name, part)
 
-    still = type(kind.__name__, (kind,), {"check_argument_for_proper_class": check})
+    # some talk of videos even where there are none
+    plain = transformers.ProcessorMixin.apply_chat_template
+    still = type(kind.__name__, (kind,), {"check_argument_for_proper_class": check, "apply_chat_template": plain})
     known = inspect.signature(kind.__init__).parameters
     settings = {key: value for key, value in written.items() if key in known and key not in PARTS}
     without: dict[str, Any] = {"video_processor": None} if "video_processor" in known else {}

@@ -11,8 +11,8 @@ TILE = 8
 """Edge of a tile in pixels of the reduced pictures; the mosaic has four quarters of this size for each."""
 
 RELIEF = (12, 16)
-"""Rows and columns of a tile's relief: as many values as a quarter has in its three channels. The rows reach half a tile
-beyond it above and below, so that a line of letters is seen whole by the tiles that it crosses."""
+"""Rows and columns of a tile's relief: as many values as a quarter has in its three channels. The rows reach half a
+tile beyond it above and below, so that a line of letters is seen whole by the tiles that it crosses."""
 
 _LUMA = (0.299, 0.587, 0.114)
 _FLATTEST = 6.0
@@ -51,8 +51,8 @@ def resize(planes: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
 def relief(planes: torch.Tensor, places: int) -> torch.Tensor:
     """What stands out at each place, whatever its colours, contrast and light: letters look alike on any ground.
 
-    Luma at twice the tiles' resolution across and three quarters of it down, less its mean and over its deviation around the place, and turned so
-    that the smaller part is bright.
+    Luma at twice the tiles' resolution across and three quarters of it down, less its mean and over its deviation
+    around the place, and turned so that the smaller part is bright.
 
     Args:
         planes: ``float32 [n, 3, H, W]`` in [0, 255].

@@ -222,7 +222,8 @@ class Adverts:
             case Kind.TONE:
                 return f"the picture is {TONES[arg]}"
             case Kind.COUNT:
-                return f"at most {count} of {self._set_name(batch, row, arg)}"
+                least = f"at least {slot} and " if slot else ""
+                return f"{least}at most {count} of {self._set_name(batch, row, arg)}"
         return ""
 
     def _set_name(self, batch: TaskBatch, row: int, index: int) -> str:

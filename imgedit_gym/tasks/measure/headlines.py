@@ -13,8 +13,9 @@ from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_p
     const int size = image.shape[1], across = text.shape[1];
     // luma in thousandths of a level: whole numbers, whose sums are exact
     long long count = 0, luma = 0, cover = 0, lumas = 0, covers = 0, both = 0;
+    const int start = (width * part / parts + sx - 1) / sx * sx, end = width * (part + 1) / parts;
     for (int y = 0; y < height; y += sy)
-        for (int x = 0; x < width; x += sx) {
+        for (int x = start; x < end; x += sx) {
             const unsigned char* at = image.data + 3 * ((top + y) * size + left + x);
             const long long l = 299 * at[0] + 587 * at[1] + 114 * at[2], t = text.data[y * across + x];
             ++count;
@@ -32,7 +33,13 @@ from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_p
     return (float)((cov < 0.0 ? -cov : cov) / sqrt(vl * vt));
 """)
 def _correlation(
-    image: wp.array3d(dtype=wp.uint8), text: wp.array2d(dtype=wp.uint8), box: wp.vec4i, sy: int, sx: int
+    image: wp.array3d(dtype=wp.uint8),
+    text: wp.array2d(dtype=wp.uint8),
+    box: wp.vec4i,
+    sy: int,
+    sx: int,
+    part: int,
+    parts: int,
 ) -> float: ...
 
 
@@ -40,7 +47,20 @@ def _correlation(
 def _text_match(canvas: wp.array4d(dtype=wp.uint8), known: Known, n: int, b: int, row: int, sy: int, sx: int) -> float:
     """Correlation of luma with a text's coverage over the headline's box, sign dropped; 0 without contrast."""
     at = known.headline_box
-    return _correlation(canvas[n], known.texts[row], wp.vec4i(at[b, 0], at[b, 1], at[b, 2], at[b, 3]), sy, sx)
+    return _correlation(canvas[n], known.texts[row], wp.vec4i(at[b, 0], at[b, 1], at[b, 2], at[b, 3]), sy, sx, 0, 1)
+
+
+@wp.func
+def _poorest_match(
+    canvas: wp.array4d(dtype=wp.uint8), known: Known, n: int, b: int, row: int, sy: int, sx: int
+) -> float:
+    """The lowest of the correlations over the thirds of the headline's box."""
+    at = known.headline_box
+    box = wp.vec4i(at[b, 0], at[b, 1], at[b, 2], at[b, 3])
+    poorest = float(1.0)
+    for part in range(3):
+        poorest = wp.min(poorest, _correlation(canvas[n], known.texts[row], box, sy, sx, part, 3))
+    return poorest
 
 
 @wp.func
@@ -117,4 +137,6 @@ def read_headlines(
                     # edges leave bright and dark lines beside them
                     best += 0.05
                     gap -= 8.0
-                found.headline_new[n] = ramp(best, 0.55, 0.7) * ramp(gap, 25.0, 16.0)
+                # half a headline is none
+                whole = ramp(_poorest_match(canvas, known, n, b, best_row, sy, sx), 0.15, 0.3)
+                found.headline_new[n] = ramp(best, 0.55, 0.7) * ramp(gap, 25.0, 16.0) * whole

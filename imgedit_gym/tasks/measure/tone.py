@@ -492,4 +492,4 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     if weight < 0.05:
         # nothing old is left that could tell
         value = float(0.0)
-    found.tone_value[n] = value * ramp(explained / weight, 0.35, 0.55)
+    found.tone_value[n] = value * ramp(explained / weight, 0.5, 0.7)

@@ -128,7 +128,7 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
                 detail = found.ground_detail[n]
                 # a texture must still be there; a smooth ground may be kept or painted over
                 value = ramp(detail[0], 0.25 * detail[1] - 2.0, 0.45 * detail[1] - 2.0)
-                value = value * ramp(found.ground_match[n], 0.4, 0.7)
+                value = value * ramp(found.ground_match[n], 0.3, 0.55)
                 if detail[1] < 3.5:
                     value = ramp(detail[0], 10.0, 6.0)
         if kind == 6:
