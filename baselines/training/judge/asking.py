@@ -247,7 +247,8 @@ class Asker:
             if self._badge_shown(facts):
                 pool = [j for j in pool if self._names[j] != "badge"]
         else:
-            pool = facts.halves if facts.halves and dice.random() < 0.4 else facts.sure
+            half = facts.messy and facts.halves and dice.random() < 0.4
+            pool = facts.halves if half else facts.sure
         if not pool:
             return None
         return "absent", {"x": self._name(dice.choice(pool), dice)}, yes
@@ -436,7 +437,7 @@ class Asker:
         return ("kept", {"x": self._name(dice.choice(pool), dice)}, yes) if pool else None
 
     def _quality(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
-        if yes == bool(facts.halves):
+        if yes != (not facts.halves) or (facts.halves and not facts.messy):
             return None
         return ("quality", {}, yes) if not yes or dice.random() < 0.35 else None
 
@@ -449,6 +450,7 @@ class _Facts:
     sure: list[int]
     gone: list[int]
     halves: list[int]
+    messy: bool
     unclear: set[int]
     dyed: list[tuple[int, int]]
     kept: list[int]
@@ -468,6 +470,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.kept.tolist(),
         pairs.half.tolist(),
         pairs.hidden.tolist(),
+        pairs.mess.any(1).tolist(),
         pairs.tone.tolist(),
         pairs.color.tolist(),
         pairs.ground.tolist(),
@@ -477,7 +480,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         strict=True,
     )
     found = []
-    for (was, now), dye, kept, half, hidden, tone, color, ground, text, ground_changed, text_changed in table:
+    for (was, now), dye, kept, half, hidden, messy, tone, color, ground, text, ground_changed, text_changed in table:
         slots = range(MAX_OBJECTS)
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
@@ -488,6 +491,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 sure=sure,
                 gone=[was[s] for s in slots if was[s] >= 0 and was[s] not in here and not half[s]],
                 halves=halves,
+                messy=messy,
                 unclear={now[s] for s in slots if hidden[s]} | set(halves),
                 dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s]],
                 kept=[now[s] for s in slots if kept[s] and not hidden[s]],

@@ -68,7 +68,7 @@ def write_card(folder: Path, model: Path, preset: Preset, facts: dict[str, Any])
             :func:`baselines.training.judge.measure.measure` with a ``name`` each.
     """
     draw_curves(folder, model / "curves.png")
-    weights = model / "model.safetensors"
+    megabytes = (model / "model.safetensors").stat().st_size / 1e6
     spent = {stage: (read_log(folder, stage) or [{"cpu_seconds": 0.0}])[-1]["cpu_seconds"] / 60 for stage in STAGES}
     courses = "\n".join(
         f"| {name} | {course.steps} | {course.pairs + course.tooled} | {spent[name]:.1f} |"
@@ -83,8 +83,8 @@ pipeline_tag: image-text-to-text
 ---
 # A small judge of edited adverts
 
-A `LlavaForConditionalGeneration` of {facts["parameters"] / 1e6:.1f} million parameters ({weights.stat().st_size / 1e6:.1f} MB
-in half precision), trained from scratch on the generated adverts of imgedit-gym. It answers yes or no to one question
+A `LlavaForConditionalGeneration` of {facts["parameters"] / 1e6:.1f} million parameters ({megabytes:.1f} MB in half
+precision), trained from scratch on the generated adverts of imgedit-gym. It answers yes or no to one question
 about a source picture and an edited one, which it is shown as one mosaic (`imgedit_gym.judges.vlm.mosaic`, pictures
 reduced to {preset.shape.edge} pixels). `judge="vlm"` uses it where no other model is named. It knows the objects,
 backgrounds, headlines, colours and looks of the package's world in English words, and nothing else: it is no judge of
@@ -110,9 +110,9 @@ was downloaded.
 
 ## How right it is
 
-Against the exact judge, on tasks that were not trained on. Balanced accuracy is the mean of both columns before it. The
-edits by agents and tools (the oracle, rule-based and random agents; objects moved, swapped, resized; steps carried out at
-wrong places, by half, and blended with the source) are those of `python -m benchmarks.audit`.
+Against the exact judge, on tasks that were not trained on. Balanced accuracy is the mean of both columns before it.
+The edits are those of `python -m benchmarks.audit`: drawn by the renderer; by the oracle, rule-based and random agents;
+objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the source.
 
 {tables}
 
@@ -128,7 +128,8 @@ def _table(measured: dict[str, Any]) -> str:
     """One measurement as a Markdown table."""
     lines = [
         f"**{measured['name']}**: {measured['episodes']} tasks, {measured['judgements_per_second']} judgements "
-        f"({measured['questions_per_second']} questions) a second on one thread",
+        f"({measured['questions_per_second']} questions) a second, "
+        f"threads: {measured['threads']}",
         "",
         "| | answers | right where not, % | right where it holds, % | balanced accuracy, % |",
         "|---|---|---|---|---|",

@@ -147,10 +147,6 @@ class Stage:
         """Whether nothing is left to do."""
         return self.step >= self.course.steps
 
-    def _scale(self) -> float:
-        left = 1.0 - self.step / self.course.steps
-        return min(1.0, (self.step + 1) / 40) * min(1.0, max(0.02, left / self.course.decay))
-
     def run(self, loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]]) -> None:
         """Learn.
 
@@ -163,7 +159,7 @@ class Stage:
         while not self.done:
             loss, values = loss_of(self.step)
             loss.backward()
-            self.optimizers.step(self._scale())
+            self.optimizers.step(self.course.scale(self.step))
             self.step += 1
             self.seconds = time.process_time() - began
             log.add(self.step, {"loss": float(loss.detach()), **values}, self.seconds)

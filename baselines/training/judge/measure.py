@@ -137,7 +137,11 @@ def measure(
             kinds = cases.wanted[..., 0]
             asked += int((kinds > 0).sum())
             _count(tally, lot.name, lot.origin, kinds, verdict, exact.requirements, lot.drawn)
-    speed = {"judgements_per_second": round(judged / seconds, 1), "questions_per_second": round(asked / seconds, 1)}
+    speed: dict[str, float] = {
+        "judgements_per_second": round(judged / seconds, 1),
+        "questions_per_second": round(asked / seconds, 1),
+    }
+    speed["threads"] = torch.get_num_threads()
     return {"split": split, "episodes": episodes, "seed": seed, "table": tally.table(), **speed}
 
 

@@ -70,7 +70,8 @@ class Optimizers:
     """
 
     def __init__(self, named: Iterable[tuple[str, torch.Tensor]], muon: float, adam: float) -> None:
-        matrices, rest = [], []
+        matrices: list[torch.Tensor] = []
+        rest: list[torch.Tensor] = []
         for name, parameter in named:
             plain = parameter.ndim < 2 or "embed_tokens" in name or "position_embedding" in name
             (rest if plain or name.startswith("aid.") else matrices).append(parameter)

@@ -15,24 +15,38 @@ class Course:
     """One stage.
 
     Attributes:
-        steps: Updates.
-        pairs: Pairs in each.
+        rounds: Updates of each round, at which share of the learning rates it begins, and over which share of it, at
+            the end, they fall to nothing.
+        pairs: Pairs in each update.
         rates: Learning rates of the matrices and of the rest.
-        decay: Share of the steps, at the end, over which the rates fall.
         questions: Questions about each pair.
         sizes: Edges of the pictures in pixels, and how often each is drawn.
         recipe: How the pairs are made.
         tooled: Pictures in each update that the tools edited, beside the pairs.
     """
 
-    steps: int
+    rounds: tuple[tuple[int, float, float], ...]
     pairs: int
     rates: tuple[float, float]
-    decay: float
     recipe: Recipe
     questions: int = 12
     sizes: tuple[tuple[int, float], ...] = ((128, 1.0),)
     tooled: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Updates in all."""
+        return sum(steps for steps, _, _ in self.rounds)
+
+    def scale(self, step: int) -> float:
+        """Share of the learning rates at a step."""
+        first = 0
+        for steps, peak, decay in self.rounds:
+            if step < first + steps:
+                warm = min(1.0, (step - first + 1) / 40)
+                return peak * warm * min(1.0, max(0.02, (first + steps - step) / steps / decay))
+            first += steps
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -56,11 +70,21 @@ FULL = Preset(
     Shape(),
     {
         "vision": Course(
-            7000, 16, (3e-3, 2e-3), 0.45, Recipe(few=0.2, free=0.06, crowded=0.85, strips=0.25), sizes=_SIZES
+            ((7000, 1.0, 0.45), (4600, 0.5, 1.0)),
+            16,
+            (3e-3, 2e-3),
+            Recipe(few=0.2, free=0.06, crowded=0.85, strips=0.25),
+            sizes=_SIZES,
         ),
-        "language": Course(1800, 8, (3e-3, 3e-3), 0.5, Recipe(few=0.35)),
+        "language": Course(((1800, 1.0, 0.5), (2000, 0.5, 1.0)), 8, (3e-3, 3e-3), Recipe(few=0.35)),
         "joint": Course(
-            3000, 14, (1e-3, 1e-3), 0.85, Recipe(few=0.5, crowded=0.3), questions=7, sizes=_SIZES, tooled=10
+            ((900, 1.0, 0.9),),
+            14,
+            (4e-4, 4e-4),
+            Recipe(few=0.5, crowded=0.3),
+            questions=7,
+            sizes=_SIZES,
+            tooled=10,
         ),
     },
 )
@@ -68,9 +92,9 @@ FULL = Preset(
 QUICK = Preset(
     replace(FULL.shape, vision_width=96, vision_layers=2, language_layers=3, inner=256),
     {
-        "vision": Course(60, 8, (3e-3, 2e-3), 0.5, Recipe(few=0.2)),
-        "language": Course(60, 8, (3e-3, 3e-3), 0.45, Recipe(), questions=8),
-        "joint": Course(20, 6, (1e-3, 1e-3), 0.8, Recipe(few=0.5), questions=6, tooled=6),
+        "vision": Course(((60, 1.0, 0.5),), 8, (3e-3, 2e-3), Recipe(few=0.2)),
+        "language": Course(((60, 1.0, 0.5),), 8, (3e-3, 3e-3), Recipe(), questions=8),
+        "joint": Course(((20, 1.0, 0.8),), 6, (1e-3, 1e-3), Recipe(few=0.5), questions=6, tooled=6),
     },
     code_steps=100,
 )

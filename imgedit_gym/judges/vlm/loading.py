@@ -88,7 +88,7 @@ def load_model(model: str, revision: str | None, device: str, dtype: str) -> Loa
         kind = torch.float32
     try:
         processor = _processor(model, revision)
-        loaded = AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype=kind)
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype=kind)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ImgEditError(
             f"model {model!r}: expected a folder or hub id of an image-text-to-text model; {_first_line(error)}"

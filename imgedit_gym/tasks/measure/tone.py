@@ -403,6 +403,9 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     hue_bottom = float(0.0)
     detail_c = float(0.0)
     detail_e = float(0.0)
+    # what tells the change from none, and what of it is as it was: in the left, right, upper and lower half
+    told = wp.vec4(0.0, 0.0, 0.0, 0.0)
+    left_out = wp.vec4(0.0, 0.0, 0.0, 0.0)
     for cell in range(const.CELLS):
         w = found.trust[n, cell]
         if w > 0.0:
@@ -415,6 +418,18 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
                 p = clamp_color(p + found.blend[n] * (toned(found, n, _around(known, found, n, b, cell)) - p))
             weight += w
             near = distance(c, p)
+            if distance(e, p) > 6.0:
+                as_it_was = w
+                if distance(c, e) > 0.4 * near:
+                    as_it_was = 0.0
+                across = 0
+                if cell % const.GRID >= const.GRID / 2:
+                    across = 1
+                down = 2 + cell / (const.CELLS / 2)
+                told[across] = told[across] + w
+                told[down] = told[down] + w
+                left_out[across] = left_out[across] + as_it_was
+                left_out[down] = left_out[down] + as_it_was
             if near < 15.0:
                 explained += w
             level_e += w * luma(e)
@@ -489,6 +504,10 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     looks = found.look_gaps[n]
     if not detailed and looks[0] < 9.0 and looks[0] + 1.0 < looks[1]:
         value = float(1.0)
+    # a look that a half of the picture was spared is half done
+    for half in range(4):
+        if told[half] > 1.0:
+            value = value * ramp(left_out[half] / told[half], 0.7, 0.4)
     if weight < 0.05:
         # nothing old is left that could tell
         value = float(0.0)

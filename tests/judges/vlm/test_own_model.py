@@ -1,0 +1,99 @@
+"""The small model that comes with the package."""
+
+import json
+
+import gymnasium as gym
+import pytest
+import torch
+from PIL import Image
+
+import imgedit_gym  # noqa: F401
+from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.judges.questions import YES_NO
+from imgedit_gym.judges.vlm.answers import AnswerTokens
+from imgedit_gym.judges.vlm.judge import VlmJudge
+from imgedit_gym.judges.vlm.loading import OWN_MODEL, load_model
+from imgedit_gym.judges.vlm.mosaic import mosaic
+
+pytest.importorskip("transformers")
+
+
+def test_it_is_small_and_documented():
+    assert sum(path.stat().st_size for path in OWN_MODEL.iterdir()) < 20e6
+    assert json.loads((OWN_MODEL / "config.json").read_text())["architectures"] == ["LlavaForConditionalGeneration"]
+    card = (OWN_MODEL / "README.md").read_text()
+    assert "python -m baselines.training.judge" in card and (OWN_MODEL / "curves.png").exists()
+
+
+def test_it_loads_and_answers_like_any_model_of_transformers(cases):
+    """Pictures read once for all their questions give what one plain call for each question gives."""
+    judge = VlmJudge()
+    loaded = load_model(str(OWN_MODEL), None, "cpu", "auto")
+    answers = AnswerTokens(loaded.processor.tokenizer, YES_NO, torch.device("cpu"))
+    verdict = judge.judge(cases)
+    laid = mosaic(cases.source, cases.canvas, loaded.settings.edge)
+    for question in judge.questioner.questions(cases):
+        content = [{"type": "image"}, {"type": "text", "text": question.text}]
+        text = loaded.processor.apply_chat_template([{"role": "user", "content": content}])
+        picture = Image.fromarray(laid[question.case].numpy())
+        inputs = loaded.processor(text=[text], images=[picture], return_tensors="pt")
+        with torch.no_grad():
+            (value,), (mass,) = answers.read(loaded.model(**inputs).logits[:, -1])
+        assert mass > 0.95
+        found = verdict.quality if question.index < 0 else verdict.requirements[:, question.index]
+        assert float(found[question.case]) == pytest.approx(value, abs=5e-4)
+
+
+def test_the_size_of_a_pass_and_the_company_do_not_matter(cases):
+    whole = VlmJudge().judge(cases).requirements
+    assert torch.allclose(whole, VlmJudge(max_tokens=1).judge(cases).requirements, atol=5e-4)
+    assert torch.allclose(whole[3:4], VlmJudge().judge(cases.take(torch.tensor([3]))).requirements, atol=5e-4)
+
+
+def test_it_cannot_rate():
+    with pytest.raises(ImgEditError, match="can be asked in checklist"):
+        VlmJudge(mode="rating")
+
+
+def test_what_is_there_and_what_is_not():
+    """Every object of fresh adverts is seen, and as many that are not there are not."""
+    from imgedit_gym.core.checklist import Requirement
+    from imgedit_gym.engine import Engine
+    from imgedit_gym.judges.base import Cases
+
+    n = 24
+    engine = Engine(n, split="test")
+    engine.reset(range(n), range(9000, 9000 + n))
+    batch, stock = engine.batch, engine.tasks.stock
+    generator = torch.Generator().manual_seed(0)
+    truths, asked = [], []
+    for row in range(n):
+        here = [int(j) for j in batch.slots[row] if 0 <= j < stock.n_objects]
+        away = [j for j in torch.randperm(stock.n_objects, generator=generator).tolist() if j not in here][: len(here)]
+        asked.append(tuple(Requirement(Kind.ABSENT, f"no {stock.sprite_name(j)}", 0) for j in (*here, *away)))
+        truths.append([False] * len(here) + [True] * len(away))
+
+    class Asked(Cases):
+        def requirements(self, i: int):
+            return asked[i]
+
+    due = torch.full((n,), 8, dtype=torch.int32)
+    values = VlmJudge(quality="pixels").judge(Asked(batch, engine.checklist, batch.images.clone(), due)).requirements
+    right = [bool(values[row, at] >= 0.5) == truth for row, mine in enumerate(truths) for at, truth in enumerate(mine)]
+    assert sum(right) / len(right) > 0.95
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_an_environment_with_it(n: int):
+    arguments = {"judge": "vlm", "image_size": 96}
+    if n == 1:
+        env = gym.make("ImageEdit-v0", **arguments)
+    else:
+        env = gym.make_vec("ImageEdit-v0", num_envs=n, vectorization_mode="vector_entry_point", **arguments)
+    env.reset(seed=3)
+    env.action_space.seed(0)
+    for _ in range(3):
+        _, reward, *_ = env.step(env.action_space.sample())
+        assert torch.isfinite(torch.as_tensor(reward)).all()
+    env.close()

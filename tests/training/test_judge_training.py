@@ -1,0 +1,134 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from baselines.training.judge.kinds import Kinds
+from baselines.training.judge.learn import Stage, Workshop, learn_language
+from baselines.training.judge.losses import Letters, letter_spans, true_tokens
+from baselines.training.judge.measure import free_wording
+from baselines.training.judge.optimizer import Muon
+from baselines.training.judge.plan import QUICK, Course
+from baselines.training.judge.world import Recipe, World
+
+
+def test_muon_makes_updates_orthogonal():
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.zeros(24, 4, 3, 3))
+    weight.grad = torch.randn(24, 4, 3, 3)
+    Muon([weight], lr=1.0, weight_decay=0.0, steps=8).step()
+    sizes = torch.linalg.svdvals(weight.detach().flatten(1) / (0.2 * 36**0.5))
+    assert bool((sizes > 0.6).all()) and bool((sizes < 1.35).all())
+
+
+def test_rates_fall_in_every_round():
+    course = Course(((100, 1.0, 0.5), (50, 0.4, 1.0)), 1, (1.0, 1.0), Recipe())
+    assert course.steps == 150
+    assert course.scale(0) < course.scale(39) == course.scale(50) == 1.0
+    assert course.scale(99) < 0.05 < course.scale(75) < 1.0
+    assert course.scale(100) < 0.02 and 0.0 < course.scale(140) < course.scale(139) < 0.4
+    assert course.scale(150) == 0.0
+
+
+def test_letters_stand_where_they_are_drawn():
+    from imgedit_gym.art.sprites import draw_text
+    from imgedit_gym.art.stock import HEADLINE_HEIGHT, HEADLINE_WIDTH
+
+    edge = 512
+    drawn = draw_text("BIG SALE", round(HEADLINE_HEIGHT * edge), round(HEADLINE_WIDTH * edge))
+    columns = drawn.max(0) > 128
+    inked = torch.zeros(edge, dtype=torch.bool)
+    left = (edge - drawn.shape[1]) // 2
+    inked[left : left + drawn.shape[1]] = torch.from_numpy(columns)
+    for letter, start, end in letter_spans("BIG SALE"):
+        middle = inked[round(start * edge) + 2 : round(end * edge) - 2]
+        assert bool(middle.any()) == (letter != " ")
+
+
+def test_letters_table_covers_every_headline(shop: Workshop):
+    table = Letters(shop.words, 9).table
+    assert table.shape[0] == len(shop.kinds.book.headlines) and bool((table.sum((1, 2)) > 0).all())
+
+
+def test_true_tokens_hold_the_codes(shop: Workshop):
+    world = World(shop.kinds, 72, 9, pool=16)
+    pairs = world.pairs(6, torch.Generator().manual_seed(0), Recipe())
+    tokens = true_tokens(pairs, shop.words)
+    nearest = (tokens[..., :64] @ shop.words.codes.kinds.T).argmax(-1)
+    assert torch.equal(nearest, pairs.kind)
+
+
+def test_free_wordings_have_the_blanks_of_the_package():
+    from imgedit_gym.judges.prompting import load_wording
+
+    own = load_wording()
+    for which in (0, 1):
+        for kind, text in free_wording(which).items():
+            assert text.count("{0}") == own[kind].count("{0}") == 1, kind
+            assert ("{1}" in text) == ("{1}" in own[kind]), kind
+
+
+SHORT = replace(QUICK, courses=QUICK.courses | {"language": Course(((6, 1.0, 0.5),), 3, (1e-3, 1e-3), Recipe(), 4)})
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Workshop:
+    return Workshop.open(replace(SHORT, code_steps=20), tmp_path_factory.mktemp("shop"), 3)
+
+
+def test_a_killed_stage_goes_on_to_the_same_weights(shop: Workshop, tmp_path: Path, monkeypatch):
+    def weights(folder: Path) -> dict[str, torch.Tensor]:
+        (folder / "codes.pt").exists() or (folder / "codes.pt").write_bytes((shop.folder / "codes.pt").read_bytes())
+        model, _ = learn_language(replace(shop, folder=folder))
+        return model.state_dict()
+
+    folders = [tmp_path / name for name in ("whole", "killed")]
+    for folder in folders:
+        folder.mkdir()
+    whole = weights(folders[0])
+
+    plain, steps = Stage.save, []
+
+    class Killed(Exception):
+        pass
+
+    def stop(self: Stage) -> None:
+        plain(self)
+        steps.append(self.step)
+        if len(steps) == 3:
+            raise Killed
+
+    monkeypatch.setattr("baselines.training.judge.learn.SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(Stage, "save", stop)
+    with pytest.raises(Killed):
+        weights(folders[1])
+    monkeypatch.setattr(Stage, "save", plain)
+    again = weights(folders[1])
+    assert steps == [1, 2, 3]
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_the_command_makes_a_judge(tmp_path: Path):
+    command = [sys.executable, "-m", "baselines.training.judge", "--preset", "quick", "--out", str(tmp_path)]
+    subprocess.run([*command, "--episodes", "2"], check=True)
+    from imgedit_gym.judges.vlm.judge import VlmJudge
+
+    model = tmp_path / "model"
+    assert VlmJudge(str(model)).model.startswith("model@")
+    card = (model / "README.md").read_text()
+    assert "| kind/ABSENT |" in card and (model / "curves.png").stat().st_size > 10_000
+    # everything is there already
+    done = subprocess.run([*command, "--stage", "joint"], check=True, capture_output=True, text=True)
+    assert "joint 20/20" not in done.stdout
+
+
+def test_kinds_are_those_of_the_world():
+    kinds = Kinds.load()
+    assert len(kinds) == kinds.first_headline + len(kinds.book.headlines)
+    assert kinds.types.tolist() == sorted(kinds.types.tolist())
