@@ -115,8 +115,8 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     match = float(0.0)
     if ve / total > 12.0:
         match = cov / wp.sqrt(wp.max(vc * ve, 1.0e-3))
-    elif vc / total < 60.0:
-        match = float(1.0)
+    else:
+        match = ramp(vc / total, 220.0, 120.0)
     # a background that only a part of the picture shows is not there
     found.ground_match[n] = match * ramp(count / wp.max(visible, 1.0), 0.45, 0.7)
     found.ground_detail[n] = wp.vec2(dc / total, de / total)
