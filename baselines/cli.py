@@ -10,13 +10,17 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from baselines.report.files import write_whole
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.registry import JUDGES
+
+if TYPE_CHECKING:
+    from imgedit_gym.judges.base import Judge
 
 SCHEMA = 1
 MOST_EPISODES = 100_000
@@ -71,6 +75,37 @@ def check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise ImgEditError(f"--out: expected a folder that can be written; {folder}: {error.strerror}") from None
+
+
+def judge_spec(text: str) -> str | dict[str, Any]:
+    """What ``--judge`` says: the id of a judge, or a JSON object with the key ``id`` and its arguments.
+
+    Raises:
+        ImgEditError: If the text begins like a JSON object and is none, or names no judge that there is.
+    """
+    spec: str | dict[str, Any] = text
+    if text.lstrip().startswith("{"):
+        try:
+            spec = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ImgEditError(f"--judge: expected an id or a JSON object; found {text!r} ({error})") from None
+    id = spec.get("id") if isinstance(spec, dict) else spec
+    if not isinstance(id, str):
+        raise ImgEditError(f"--judge: expected a JSON object with the key 'id'; found {text!r}")
+    JUDGES.factory(id)
+    return spec
+
+
+def describe_judge(judge: Judge) -> dict[str, Any]:
+    """What results name of the judge that gave them."""
+    return {
+        "id": judge.id,
+        "version": judge.version,
+        "prompt_hash": judge.prompt_hash,
+        "model": getattr(judge, "model", ""),
+        "score_range": list(judge.score_range),
+        "deterministic": judge.deterministic,
+    }
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from baselines.report import EpisodeView, StepView
 from baselines.rollout import Episode
-from imgedit_gym.trajectory import Trajectory
+from imgedit_gym.trajectory import Trajectory, judged_or_none
 
 
 def to_view(episode: Episode) -> EpisodeView:
@@ -24,6 +24,7 @@ def to_view(episode: Episode) -> EpisodeView:
         preservation=episode.preservation,
         quality=episode.quality,
         success=episode.success,
+        valid=episode.valid,
     )
 
 
@@ -49,7 +50,8 @@ def to_trajectory(episode: Episode, arguments: dict[str, Any], versions: dict[st
             "Q": episode.quality,
             "score": episode.score,
         },
-        requirements=[{"text": text, "value": value} for text, value in episode.requirements],
+        requirements=[{"text": text, "value": judged_or_none(value)} for text, value in episode.requirements],
         success=episode.success,
         return_=sum(step.reward for step in episode.steps),
+        valid=episode.valid,
     )

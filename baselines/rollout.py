@@ -32,7 +32,11 @@ class Step:
 
 @dataclass
 class Episode:
-    """One finished episode; scores are the final verdict's."""
+    """One finished episode; scores are the final verdict's.
+
+    Where the judge failed on the final picture (``valid`` is False) they are those of the last judgement of the episode
+    that did not fail, or 0, and must not be counted.
+    """
 
     agent: str
     seed: int

@@ -1,12 +1,13 @@
 """The main job: several agents on the same tasks, a table, and a page of pictures.
 
 ``python -m baselines.run [--agents a,b] [--split test] [--episodes N] [--seed S] [--judge ID] [--image-size K]
-[--font PATH] [--device D] [--out DIR]``
+[--font PATH] [--device D] [--out DIR]``; ID is a judge's id, or a JSON object with the key ``id`` and its arguments.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from baselines.agents import AGENTS
-from baselines.cli import check_episodes, check_folder, run_command, versions, write_json
+from baselines.cli import (
+    check_episodes,
+    check_folder,
+    describe_judge,
+    judge_spec,
+    run_command,
+    versions,
+    write_json,
+)
 from baselines.rollout import Episode, run_episodes
 from baselines.statistics import mean_interval, normalised_interval
 from imgedit_gym.core.errors import ImgEditError
@@ -27,7 +36,10 @@ FLOOR, CEILING = "no-op", "oracle"
 PICTURED = 16
 """Tasks whose pictures go into the page and the gallery."""
 
-METRICS = ("score", "success_rate", "execution", "preservation", "quality", "tool_calls", "judge_calls", "seconds")
+JUDGED = ("score", "success_rate", "execution", "preservation", "quality")
+"""Metrics that the judge's final verdict decides; episodes in which it failed are left out of them."""
+
+METRICS = (*JUDGED, "tool_calls", "judge_calls", "seconds")
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:
@@ -37,7 +49,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--split", default="test", help="split of the tasks")
     parser.add_argument("--episodes", type=int, default=100, help="tasks, each played by every agent")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first task; the next take the next ones")
-    parser.add_argument("--judge", default="checklist", help="judge id")
+    parser.add_argument("--judge", default="checklist", help="id of a judge, or a JSON object with its arguments")
     parser.add_argument("--image-size", type=int, default=128, help="edge of the pictures, 64 to 512")
     parser.add_argument("--font", default=None, help="another colour-emoji font, for the split test-art")
     parser.add_argument("--device", default="cpu", help="torch device")
@@ -58,7 +70,7 @@ def check(options: argparse.Namespace) -> list[str]:
         raise ImgEditError(f"--agents: expected each name once; found {options.agents!r}")
     for name in names:
         AGENTS.factory(name)
-    JUDGES.factory(options.judge)
+    judge_spec(options.judge)
     check_episodes(options)
     if options.font is not None and not Path(options.font).is_file():
         raise ImgEditError(f"--font: expected a font file, found nothing at {options.font!r}")
@@ -67,20 +79,30 @@ def check(options: argparse.Namespace) -> list[str]:
 
 
 def summarise(runs: dict[str, list[Episode]], seed: int) -> dict[str, dict[str, Any]]:
-    """Every metric of every agent with its interval; the schema of ``results.json``'s key ``agents``."""
+    """Every metric of every agent with its interval; the schema of ``results.json``'s key ``agents``.
+
+    Episodes whose final judgement failed are counted as ``invalid`` and left out of :data:`JUDGED`; ``normalised``
+    leaves out the tasks on which it failed for the agent or for an anchor. ``None`` where nothing is left.
+
+    Args:
+        runs: Episodes by agent, each agent's on the same tasks in the same order.
+        seed: Seed of the resampling.
+    """
     table: dict[str, dict[str, Any]] = {}
     for name, episodes in runs.items():
-        columns = {
-            metric: [
-                float(episode.success if metric == "success_rate" else getattr(episode, metric)) for episode in episodes
-            ]
-            for metric in METRICS
-        }
-        row: dict[str, Any] = {metric: mean_interval(values, seed) for metric, values in columns.items()}
+        row: dict[str, Any] = {}
+        for metric in METRICS:
+            name_of = "success" if metric == "success_rate" else metric
+            counted = [one for one in episodes if one.valid] if metric in JUDGED else episodes
+            values = [float(getattr(one, name_of)) for one in counted]
+            row[metric] = mean_interval(values, seed) if values else None
         row["normalised"] = None
         if FLOOR in runs and CEILING in runs:
-            floor, ceiling = ([episode.score for episode in runs[other]] for other in (FLOOR, CEILING))
-            row["normalised"] = normalised_interval(columns["score"], floor, ceiling, seed)
+            together = zip(episodes, runs[FLOOR], runs[CEILING], strict=True)
+            scores = [[one.score for one in three] for three in together if all(one.valid for one in three)]
+            if scores:
+                own, floor, ceiling = zip(*scores, strict=True)
+                row["normalised"] = normalised_interval(own, floor, ceiling, seed)
         row["invalid"] = sum(not episode.valid for episode in episodes)
         table[name] = row
     return table
@@ -106,11 +128,13 @@ def _run(options: argparse.Namespace) -> None:
         tasks["font"] = options.font
     arguments = {
         "tasks": tasks,
-        "judge": options.judge,
+        "judge": judge_spec(options.judge),
         "image_size": options.image_size,
         "split": options.split,
         "device": options.device,
     }
+    judge = JUDGES.build(arguments["judge"])
+    on_engine = {**arguments, "judge": judge}
     seeds = list(range(options.seed, options.seed + options.episodes))
     runs: dict[str, list[Episode]] = {}
     columns = (
@@ -119,19 +143,22 @@ def _run(options: argparse.Namespace) -> None:
         TextColumn("{task.completed} steps"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        for name in names:
-            bar = progress.add_task(name, total=None)
-            runs[name] = run_episodes(
-                name,
-                AGENTS.build(name),
-                seeds,
-                arguments,
-                pictured=PICTURED,
-                progress=partial(_advance, progress, bar),
-            )
-            total = sum(len(episode.steps) for episode in runs[name])
-            progress.update(bar, total=total, completed=total)
+    try:
+        with Progress(*columns, console=console) as progress:
+            for name in names:
+                bar = progress.add_task(name, total=None)
+                runs[name] = run_episodes(
+                    name,
+                    AGENTS.build(name),
+                    seeds,
+                    on_engine,
+                    pictured=PICTURED,
+                    progress=partial(_advance, progress, bar),
+                )
+                total = sum(len(episode.steps) for episode in runs[name])
+                progress.update(bar, total=total, completed=total)
+    finally:
+        judge.close()
     results = {
         "schema": SCHEMA,
         "agents": summarise(runs, options.seed),
@@ -139,11 +166,12 @@ def _run(options: argparse.Namespace) -> None:
         "seed": options.seed,
         "split": options.split,
         "judge": options.judge,
+        "judged_by": describe_judge(judge),
         "image_size": options.image_size,
         "device": options.device,
         "command": "python -m baselines.run "
         + f"--agents {','.join(names)} --split {options.split} --episodes {options.episodes} --seed {options.seed} "
-        + f"--judge {options.judge} --image-size {options.image_size}"
+        + f"--judge {shlex.quote(options.judge)} --image-size {options.image_size}"
         + (f" --font {options.font}" if options.font else ""),
         "environment": {"id": "ImageEdit-v0", "arguments": arguments},
         "versions": versions(),

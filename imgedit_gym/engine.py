@@ -37,6 +37,7 @@ _ROW_STATE = (
     "episodes",
     "_taken",
     "_rewards",
+    "_fresh",
 )
 NO_CHANGE = -1
 """Problem code of an edit that changed no pixel; codes above 0 are the tool's own."""
@@ -102,7 +103,7 @@ class Engine:
         split: str = "train",
         device: str | torch.device = "cpu",
     ) -> None:
-        if not isinstance(num_envs, int) or num_envs < 1:
+        if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
             raise ImgEditError(f"num_envs must be a whole number of at least 1; found {num_envs!r}")
         if reward_mode not in REWARD_MODES:
             raise ImgEditError(f"reward_mode must be one of {REWARD_MODES}; found {reward_mode!r}")
@@ -148,6 +149,7 @@ class Engine:
         self._taken = torch.zeros(b, max_plan_steps, 4, dtype=torch.int64, device=self.device)
         self._rewards = torch.zeros(b, max_plan_steps, device=self.device)
         self._fresh = torch.zeros(b, dtype=torch.bool, device=self.device)
+        """Whose score is taken from the next judgement that does not fail, whatever it was before."""
         self._plans: dict[int, Plan] = {}
         self._rows = torch.arange(b, device=self.device)
         self._limits = torch.tensor(self.nvec, device=self.device)
@@ -289,7 +291,7 @@ class Engine:
         self._write_plans(list(rows), [parse_plan(plan, self.max_plan_steps) for plan in plans])
         self.by_oracle[index] = False
         self.plan_given[index] = True
-        self._fresh[index] = self.verdict.valid[index]
+        self._fresh[index] = True
         return self._judge()
 
     def _write_plans(self, rows: Sequence[int], plans: Sequence[Plan]) -> None:
@@ -332,9 +334,10 @@ class Engine:
         self.judgements.retry(acting)
         if fresh is not None:
             self._advance(fresh)
+        unknown = self._fresh.clone()
         verdict = self._judge(moves, alone)
         terminated = self.step_index >= self.plan_length
-        reward = self._reward(acting, verdict, terminated, alone)
+        reward = self._reward(acting, verdict, terminated, alone, unknown)
         self._rewards[acting, at] = reward[acting]
         return StepResult(reward, terminated, verdict, self.reward_valid.clone(), problems, changed)
 
@@ -436,13 +439,15 @@ class Engine:
         verdict: Verdict,
         terminated: torch.Tensor,
         alone: tuple[Verdict, Verdict] | None,
+        unknown: torch.Tensor,
     ) -> torch.Tensor:
+        """Rewards, ``float32 [B]``; ``unknown`` is where no earlier picture of the episode could be judged."""
         valid = verdict.valid
         if alone is not None:
             before, after = alone
             earned, valid = after.score - before.score, before.valid & after.valid
         elif self.reward_mode == "delta":
-            earned = verdict.score - self.score
+            earned, valid = verdict.score - self.score, valid & ~unknown
         else:
             earned, valid = torch.where(terminated, verdict.score, 0.0), valid | ~terminated
         reward = torch.zeros(self.num_envs, device=self.device)
@@ -474,8 +479,9 @@ class Engine:
         for other in alone or ():
             for name in COSTS:
                 getattr(self.verdict, name).add_(getattr(other, name))
-        self.score.copy_(torch.where(self._fresh, self.verdict.score, self.score))
-        self._fresh.zero_()
+        valid = self.verdict.valid
+        self.score.copy_(torch.where(self._fresh & valid, self.verdict.score, self.score))
+        self._fresh &= ~valid
         return self.judgements.copy()
 
     @property
@@ -622,8 +628,12 @@ class Engine:
         Raises:
             ImgEditError: If the state is of another image size or plan length.
         """
-        if state["canvas"].shape != self.canvas[row].shape or state["plan_codes"].shape != self.plan_codes[row].shape:
-            raise ImgEditError("the state is of an environment with another image_size or max_plan_steps")
+        found = len(state["canvas"]), len(state["plan_codes"])
+        if found != (self.image_size, self.max_plan_steps):
+            raise ImgEditError(
+                f"set_state: expected a state with image_size {self.image_size} and max_plan_steps "
+                f"{self.max_plan_steps}; found one with {found[0]} and {found[1]}"
+            )
         self.batch.paste_row(row, state["task"])
         for index, text in state["headlines"].items():
             self.batch.requirements[row, index, _ARG] = self.tasks.stock.text_row(text)

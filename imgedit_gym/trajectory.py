@@ -59,9 +59,12 @@ class Trajectory:
         steps: ``{"tool": id, "region": index, "reward": float, "problem": text}`` each; ``problem`` is empty where
             the action did something.
         scores: Final ``E``, ``P``, ``Q`` and ``score``, in [0, 1].
-        requirements: ``{"text": sentence, "value": float}`` each, final values in [0, 1].
+        requirements: ``{"text": sentence, "value": float}`` each, final values in [0, 1]; ``None`` where the judge
+            does not judge it.
         success: Whether the final picture counts as a success.
         return_: Sum of the rewards; ``return`` in the file.
+        valid: Whether the judge could judge the final picture. If not, scores and requirements are those of its last
+            judgement of the episode that did not fail, or 0.
         user_task: What :func:`pack_user_task` made of a user's own task; ``None`` for a task of the source.
     """
 
@@ -79,6 +82,7 @@ class Trajectory:
     requirements: list[dict[str, Any]] = field(default_factory=list)
     success: bool = False
     return_: float = 0.0
+    valid: bool = True
     user_task: dict[str, Any] | None = None
 
     def to_json(self) -> str:
@@ -135,6 +139,7 @@ _NAMES = {
     "requirements": "requirements",
     "success": "success",
     "return": "return_",
+    "valid": "valid",
 }
 """Key in the file and attribute of the class."""
 
@@ -264,12 +269,21 @@ def trajectory_of(
             }
             for tool, region, problem, _, reward in history
         ],
-        scores=scores_of(engine, row),
-        requirements=[{"text": item["text"], "value": item["value"]} for item in requirements_of(engine, row, words)],
+        scores={name: value for name, value in scores_of(engine, row).items() if name in SCORES},
+        requirements=[
+            {"text": item["text"], "value": judged_or_none(item["value"])}
+            for item in requirements_of(engine, row, words)
+        ],
         success=bool(engine.verdict.success[row]),
         return_=math.fsum(reward for *_, reward in history),
+        valid=bool(engine.verdict.valid[row]),
         user_task=user_task,
     )
+
+
+def judged_or_none(value: float) -> float | None:
+    """The value of a requirement; ``None`` for nan, which says that the judge does not judge it: JSON has no nan."""
+    return None if math.isnan(value) else value
 
 
 def replay(trajectory: Trajectory, engine: Engine | None = None) -> list[np.ndarray]:
@@ -415,7 +429,7 @@ def _check(record: Mapping[str, Any]) -> None:
         _text(number, f"versions, {package}")
     seed = record["seed"]
     _expect(seed is None or (_is_whole(seed) and seed >= 0), "seed", "null or a whole number", seed)
-    for key in ("plan_given", "success"):
+    for key in ("plan_given", "success", "valid"):
         _expect(isinstance(record[key], bool), key, "true or false", record[key])
     _expect(_is_number(record["return"]), "return", "a number", record["return"])
     _expect(set(record["scores"]) == set(SCORES), "scores", f"the keys {SCORES}", sorted(record["scores"]))
@@ -429,7 +443,8 @@ def _check(record: Mapping[str, Any]) -> None:
         where = f"requirements, item {index}"
         _keys(item, {"text", "value"}, where)
         _text(item["text"], where)
-        _expect(_is_number(item["value"]), where, "a number as value", item["value"])
+        value = item["value"]
+        _expect(value is None or _is_number(value), where, "null or a number as value", value)
     user = record["user_task"]
     _expect(user is None or isinstance(user, dict), "user_task", "null or an object", user)
 

@@ -373,8 +373,10 @@ def test_states_keep_plans_and_users_tasks(started):
 def test_states_of_other_sizes_are_refused(started):
     engine = started(1)
     for arguments in ({"image_size": 100}, {"max_plan_steps": 3}):
-        with pytest.raises(ImgEditError, match="another image_size or max_plan_steps"):
-            engine.set_state(0, started(1, **arguments).get_state(0))
+        other = started(1, **arguments)
+        found = f"image_size {engine.image_size} .*; found one with {other.image_size} and {other.max_plan_steps}"
+        with pytest.raises(ImgEditError, match=found):
+            engine.set_state(0, other.get_state(0))
 
 
 # ------------------------------------------------------------------ arguments
@@ -384,6 +386,7 @@ def test_states_of_other_sizes_are_refused(started):
     ("arguments", "message"),
     [
         ({"num_envs": 0}, "num_envs must be a whole number of at least 1; found 0"),
+        ({"num_envs": True}, "num_envs must be a whole number of at least 1; found True"),
         ({"num_envs": 2.0}, "num_envs must be a whole number of at least 1; found 2.0"),
         ({"reward_mode": "sum"}, r"reward_mode must be one of \('delta', 'outcome', 'additive'\); found 'sum'"),
         ({"image_size": 63}, "image_size must be a whole number from 64 to 512; found 63"),

@@ -185,6 +185,27 @@ def test_after_a_failure_the_rewards_still_sum_up(watched, started):
     assert torch.allclose(total, engine.score - start, atol=1e-6)
 
 
+def test_where_the_start_could_not_be_judged_the_first_reward_is_unknown(watched):
+    engine, judge = watched(3)
+    plain, _ = watched(3)
+    judge.failing = {1}
+    engine.reset([0, 1, 2], [5, 6, 7])
+    plain.reset([0, 1, 2], [5, 6, 7])
+    assert engine.verdict.valid.tolist() == [True, False, True]
+    judge.failing = set()
+    other = watched(1)[0]
+    for step in range(2):
+        if step:
+            other.set_state(0, engine.get_state(1))
+        result, expected = engine.step(blur(3)), plain.step(blur(3))
+        assert result.verdict.valid.all() and torch.equal(result.verdict.score, expected.verdict.score)
+        assert result.valid.tolist() == [True, bool(step), True]
+        reward = expected.reward.clone()
+        reward[1] = reward[1] if step else 0.0
+        assert torch.equal(result.reward, reward)
+    assert torch.equal(other.step(blur(1)).reward, result.reward[1:2])
+
+
 def test_failed_numbers_survive_a_branch(watched, started):
     engine, judge = watched(2)
     judge.failing = {1}

@@ -153,11 +153,13 @@ def changed(**changes):
         (changed(scores={"E": 1}), "scores"),
         (changed(scores={"E": 1, "P": 1, "Q": 1, "score": None}), "scores, score"),
         (changed(requirements=[{"text": "x"}]), "requirements"),
+        (changed(requirements=[{"text": "x", "value": "1"}]), "null or a number"),
+        (changed(valid=0), "valid"),
         (changed(success="yes"), "success"),
         (changed(instruction="x" * 5000), "instruction"),
         (changed(versions=[]), "versions"),
         (changed(user_task=3), "user_task"),
-        (changed().replace("0.125}", "NaN}"), "JSON|return"),
+        (changed(**{"return": 0.5}).replace('"return": 0.5', '"return": NaN'), "JSON"),
         (changed(**{"return": 0.5}).replace('"return": 0.5', '"return": Infinity'), "JSON"),
         (changed(**{"return": 0.5}).replace('"return": 0.5', '"return": 1e999'), "return"),
     ],
@@ -244,6 +246,12 @@ def test_a_recording_says_what_happened():
     assert trajectory.return_ == pytest.approx(sum(step["reward"] for step in trajectory.steps))
     assert not trajectory.plan_given
     assert trajectory.user_task is None
+
+
+def test_a_recording_of_a_judge_with_parts(tmp_path):
+    trajectory, _ = recorded(2, judge="pixels")
+    write_trajectories(tmp_path / "runs.jsonl", [trajectory])
+    assert set(trajectory.scores) == {"E", "P", "Q", "score"} and trajectory.valid
 
 
 def test_a_given_plan_is_replayed():

@@ -49,6 +49,7 @@ class EpisodeView:
         preservation: Final P in [0, 1].
         quality: Final Q in [0, 1].
         success: Whether the episode counts as a success.
+        valid: Whether the judge could judge the final picture; if not, the numbers say nothing and are not shown.
 
     Raises:
         ImgEditError: If frames are not one more than steps, or not pictures.
@@ -66,6 +67,7 @@ class EpisodeView:
     preservation: float
     quality: float
     success: bool
+    valid: bool = True
 
     def __post_init__(self) -> None:
         if len(self.frames) != len(self.steps) + 1:

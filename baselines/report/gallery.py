@@ -132,6 +132,9 @@ def _draw_row(sheet: Image.Image, row: _Row, agents: Sequence[str], top: int) ->
         if final is None:
             _draw_tile(sheet, at, None, NEUTRAL, agent, "not run", FAINT)
             continue
+        if not final.valid:
+            _draw_tile(sheet, at, final.frames[-1], NEUTRAL, agent, "not judged", FAINT)
+            continue
         colour, word = (SUCCESS, "success") if final.success else (FAILURE, "failure")
         _draw_tile(sheet, at, final.frames[-1], colour, agent, f"{final.score:.2f}  {word}", colour)
 

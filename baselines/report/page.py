@@ -16,7 +16,7 @@ from PIL import Image
 
 from baselines.report.episode import MET, EpisodeView, unique
 from baselines.report.files import write_whole
-from baselines.report.table import METRICS, read_cell
+from baselines.report.table import METRICS, not_judged, read_cell
 from imgedit_gym.core.region import LATTICE
 
 PLACEHOLDER = "__REPORT_DATA__"
@@ -74,7 +74,9 @@ def _row(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _details(results: Mapping[str, Any]) -> list[list[str]]:
     plain = (str, int, float, bool)
-    return [[str(key), str(value)] for key, value in results.items() if isinstance(value, plain)]
+    details = [[str(key), str(value)] for key, value in results.items() if isinstance(value, plain)]
+    note = not_judged(results)
+    return [*details, ["not judged", note]] if note else details
 
 
 def _episode(view: EpisodeView, frames: list[int]) -> dict[str, Any]:
@@ -94,13 +96,21 @@ def _episode(view: EpisodeView, frames: list[int]) -> dict[str, Any]:
             }
             for step in view.steps
         ],
-        "requirements": [[text, _number(value), bool(value >= MET)] for text, value in view.requirements],
-        "score": _number(view.score),
-        "execution": _number(view.execution),
-        "preservation": _number(view.preservation),
-        "quality": _number(view.quality),
+        "requirements": [
+            [text, _final(view, value), bool(view.valid and value >= MET)] for text, value in view.requirements
+        ],
+        "score": _final(view, view.score),
+        "execution": _final(view, view.execution),
+        "preservation": _final(view, view.preservation),
+        "quality": _final(view, view.quality),
         "success": bool(view.success),
+        "valid": bool(view.valid),
     }
+
+
+def _final(view: EpisodeView, value: float) -> float | None:
+    """A number of the final verdict; none where that failed."""
+    return _number(value) if view.valid else None
 
 
 def _number(value: float) -> float | None:

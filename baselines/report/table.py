@@ -122,6 +122,15 @@ def print_table(results: Mapping[str, Any], console: Console) -> None:
         cells = (_two_lines(read_cell(values, metric), wide) for metric in METRICS)
         table.add_row(Text(name, style="bold"), *cells)
     console.print(table)
+    if note := not_judged(results):
+        console.print(note)
+
+
+def not_judged(results: Mapping[str, Any]) -> str:
+    """What was left out of the means because the judge failed, in a sentence; empty where nothing was."""
+    failed = {name: values["invalid"] for name, values in results["agents"].items() if values.get("invalid")}
+    told = ", ".join(f"{name} {count}" for name, count in failed.items())
+    return f"Episodes that the judge could not judge, left out: {told}." if failed else ""
 
 
 def _two_lines(cell: Cell, wide: bool) -> Text:
@@ -150,6 +159,8 @@ def table_markdown(results: Mapping[str, Any]) -> str:
         cells = (read_cell(values, metric) for metric in METRICS)
         row = [_escape(name), *(f"{cell.text} {cell.interval}".strip() for cell in cells)]
         lines.append("| " + " | ".join(row) + " |")
+    if note := not_judged(results):
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 

@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from typing import Any
 
 from rich.console import Console
 
-from baselines.cli import progress_bar, run_command, write_results
+from baselines.cli import judge_spec, progress_bar, run_command, write_results
 from benchmarks.audit.audit import PER_TASK, audit
 from benchmarks.audit.plots import write_plots
 from benchmarks.audit.summary import report_card
@@ -21,9 +19,7 @@ from benchmarks.audit.tables import grids
 from benchmarks.tables import print_grids
 from benchmarks.tasks import check_tasks, task_arguments
 from benchmarks.throughput.machine import describe_machine
-from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
-from imgedit_gym.judges.base import Judge
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:
@@ -43,25 +39,9 @@ def main(words: list[str] | None = None) -> int:
     return run_command(_run, parse_arguments(sys.argv[1:] if words is None else words))
 
 
-def build_judge(text: str) -> Judge:
-    """The judge of ``--judge``.
-
-    Raises:
-        ImgEditError: If the text is no JSON object, or no such judge can be built.
-    """
-    spec: Any = text
-    if text.lstrip().startswith("{"):
-        try:
-            spec = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ImgEditError(f"--judge: expected an id or a JSON object; found {text!r} ({error})") from None
-    judge: Judge = JUDGES.build(spec)
-    return judge
-
-
 def _run(options: argparse.Namespace) -> None:
     check_tasks(options)
-    judge = build_judge(options.judge)
+    judge = JUDGES.build(judge_spec(options.judge))
     console = Console(stderr=options.markdown)
     seeds = range(options.seed, options.seed + options.episodes)
     arguments = {"tasks": "adverts", "split": options.split, "image_size": options.image_size}

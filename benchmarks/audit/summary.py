@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from baselines.cli import describe_judge
 from baselines.statistics import mean_interval
 from benchmarks.audit.measures import (
     auroc,
@@ -49,14 +50,7 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
     origins = np.asarray([origin for _, origin in records.lots])
     names = np.asarray([name for name, _ in records.lots])
     return {
-        "judge": {
-            "id": judge.id,
-            "version": judge.version,
-            "prompt_hash": judge.prompt_hash,
-            "model": getattr(judge, "model", ""),
-            "score_range": list(judge.score_range),
-            "deterministic": judge.deterministic,
-        },
+        "judge": describe_judge(judge),
         **_agreement(truth, seed),
         "kinds": {kind: _agreement(truth.take(truth.kind == Kind[kind]), seed) for kind in _kinds(truth)},
         "origins": {origin: _agreement(truth.take(origins[truth.lot] == origin), seed) for origin in _known(origins)},

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from baselines.cli import check_folder, check_number, progress_bar, run_command, write_results
+from baselines.cli import check_folder, check_number, judge_spec, progress_bar, run_command, write_results
 from benchmarks.tables import Grid, print_grids
 from benchmarks.throughput import plot, tables
 from benchmarks.throughput.machine import busy, describe_machine
@@ -25,7 +25,7 @@ from benchmarks.throughput.setting import Setting
 from benchmarks.throughput.soak import soak
 from benchmarks.throughput.worlds import WORLDS, installed, make_batched
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import JUDGES, TOOLS
+from imgedit_gym.core.registry import TOOLS
 from imgedit_gym.engine import LARGEST_IMAGE, SMALLEST_IMAGE, Engine
 from imgedit_gym.kernels.runtime import set_num_threads
 
@@ -41,7 +41,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="torch device of the vector environment")
     parser.add_argument("--output", default="numpy", help="what the vector environment returns: numpy or torch")
     parser.add_argument("--threads", type=int, default=None, help="threads of torch and of the kernels")
-    parser.add_argument("--judge", default="checklist", help="judge id")
+    parser.add_argument("--judge", default="checklist", help="id of a judge, or a JSON object with its arguments")
     parser.add_argument("--tools", default="pixel", help="tool ids, separated by commas")
     parser.add_argument("--worlds", default=None, help=f"of {','.join(WORLDS)}; default: all that are installed")
     parser.add_argument("--seconds", type=float, default=3.0, help="measured time of each, at each point")
@@ -89,7 +89,7 @@ def check(options: argparse.Namespace) -> tuple[list[Setting], list[str]]:
     for tool in tools:
         if tool != "pixel":
             TOOLS.factory(tool)
-    JUDGES.factory(options.judge)
+    judge = judge_spec(options.judge)
     check_folder(options.out)
     settings = [
         Setting(
@@ -99,7 +99,7 @@ def check(options: argparse.Namespace) -> tuple[list[Setting], list[str]]:
             device=options.device,
             output=options.output,
             threads=options.threads,
-            judge=options.judge,
+            judge=judge,
             tools=tuple(tools),
         )
         for size in sizes

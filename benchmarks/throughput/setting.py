@@ -19,7 +19,7 @@ class Setting:
         device: Torch device of the vector environment; single environments stay on the CPU.
         output: What the vector environment returns, ``"numpy"`` or ``"torch"``.
         threads: Threads of torch and of the kernels; ``None`` leaves both at their defaults.
-        judge: Judge id.
+        judge: Judge id, or a mapping with the key ``id`` and its arguments.
         tools: ``"pixel"``, or tool ids.
     """
 
@@ -29,7 +29,7 @@ class Setting:
     device: str = "cpu"
     output: str = "numpy"
     threads: int | None = None
-    judge: str = "checklist"
+    judge: str | dict[str, Any] = "checklist"
     tools: tuple[str, ...] = ("pixel",)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -95,6 +95,7 @@ class TaskBatch:
         phrasings: ``int32 [B, 2]``, in which words.
         texts: Words of users' own tasks by row.
         reader: Puts tasks into words on request: the task source that made the batch.
+        kept: What that source keeps with the batch for itself.
     """
 
     images: torch.Tensor
@@ -118,6 +119,7 @@ class TaskBatch:
     phrasings: torch.Tensor
     texts: dict[int, TaskTexts] = field(default_factory=dict)
     reader: TaskReader | None = field(default=None, repr=False)
+    kept: Any = field(default=None, repr=False)
 
     @classmethod
     def empty(cls, n: int, size: int, max_plan_steps: int, device: torch.device) -> TaskBatch:
@@ -163,7 +165,7 @@ class TaskBatch:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Every tensor by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("texts", "reader")}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("texts", "reader", "kept")}
 
     def copy_row(self, row: int) -> dict[str, torch.Tensor]:
         """A copy of one task, for :meth:`paste_row`."""

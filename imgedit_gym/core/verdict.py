@@ -76,7 +76,7 @@ def combination(name: str) -> Combine:
     Raises:
         ImgEditError: If the name is unknown.
     """
-    if name not in COMBINATIONS:
+    if not isinstance(name, str) or name not in COMBINATIONS:
         raise ImgEditError(f"unknown score combination {name!r}; expected one of {sorted(COMBINATIONS)}")
     return COMBINATIONS[name]
 

@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.rng import checked_seed
 from imgedit_gym.engine import Engine
 from imgedit_gym.envs import shared
 from imgedit_gym.envs.episode import Words, info_of, preserved_of, requirements_of
@@ -180,8 +181,9 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             options: What to edit instead of the next task; an episode started so does not use the sequence up.
 
         Raises:
-            ImgEditError: If an option is unknown or not what is expected; the episode is then as it was.
+            ImgEditError: If an option or the seed is not what is expected; the episode is then as it was.
         """
+        seed = None if seed is None else checked_seed(seed)
         start = Start.read(options or {}, self.engine)
         super().reset(seed=seed)
         if seed is None and not self._seeded:

@@ -21,7 +21,7 @@ from imgedit_gym.envs.episode import Words, screen_of
 from imgedit_gym.rendering import describe, draw_frame
 
 RENDER_MODES = ("rgb_array", "ansi")
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 def observation_space(engine: Engine) -> spaces.Dict:
@@ -68,10 +68,10 @@ def set_state(engine: Engine, row: int, state: Mapping[str, Any]) -> None:
     Raises:
         ImgEditError: If it is no such state, or one of another image size or plan length.
     """
-    if not isinstance(state, Mapping) or state.get("version") != STATE_VERSION:
-        raise ImgEditError(
-            f"set_state takes what get_state gave, version {STATE_VERSION}; found {type(state).__name__}"
-        )
+    version = state.get("version") if isinstance(state, Mapping) else None
+    if version != STATE_VERSION:
+        found = type(state).__name__ if version is None else f"version {version!r}"
+        raise ImgEditError(f"set_state takes what get_state gave, version {STATE_VERSION}; found {found}")
     engine.set_state(row, state["engine"])
 
 

@@ -197,3 +197,8 @@ class Judge(ABC):
         """Let go of connections, files and models; may be called again."""
         for part in self.parts().values():
             part.close()
+
+
+def is_number(value: object) -> bool:
+    """Whether an argument is a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from imgedit_gym.judges.combinations import weighed
 from imgedit_gym.judges.store import Store
 
 _KEY_VERSION = "1"
+_ROUNDED = 1e-6
+"""How far rounding may carry a judge's number beyond [0, 1]."""
 
 
 class CachedJudge(Judge):
@@ -51,6 +54,10 @@ class CachedJudge(Judge):
     async def judge_async(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`."""
         return await self._judge.judge_async(cases)
+
+    def cached(self, store: Store) -> Judge:
+        """Itself: its answers are kept already."""
+        return self
 
     def parts(self) -> Mapping[str, Judge]:
         """The judge whose answers are kept."""
@@ -99,7 +106,8 @@ class StoredVerdicts(Judge):
 
     def _look_up(self, cases: Cases) -> tuple[list[str], dict[str, dict[str, Any]], torch.Tensor]:
         keys = [self._key(cases, i) for i in range(len(cases))]
-        known = {key: json.loads(text) for key, text in self._store.read(dict.fromkeys(keys)).items()}
+        read = {key: _verdict_of(text) for key, text in self._store.read(dict.fromkeys(keys)).items()}
+        known = {key: one for key, one in read.items() if one is not None}
         missing = [i for i, key in enumerate(keys) if key not in known]
         return keys, known, torch.tensor(missing, dtype=torch.int64, device=cases.canvas.device)
 
@@ -187,6 +195,20 @@ class StoredVerdicts(Judge):
     def statistics(self) -> dict[str, Any]:
         """The judge's own."""
         return self._judge.statistics()
+
+
+def _verdict_of(text: str) -> dict[str, Any] | None:
+    """A stored judgement; ``None`` if it is not one."""
+    try:
+        one = json.loads(text)
+        requirements, preserved = one["requirements"], one["preserved"]
+        numbers = [one["preservation"], one["quality"], *([] if preserved is None else preserved)]
+        judged = [value for value in requirements if not math.isnan(value)]
+        bounded = all(-_ROUNDED <= value <= 1.0 + _ROUNDED for value in (*numbers, *judged))
+        lengths = len(requirements) == MAX_REQUIREMENTS and (preserved is None or len(preserved) == N_LABELS)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return one if bounded and lengths and isinstance(one.get("parts"), dict) else None
 
 
 def _as_dict(verdict: Verdict, i: int) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ import torch.nn.functional as F
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
-from imgedit_gym.core.verdict import Verdict, combination, weigh
+from imgedit_gym.core.verdict import Verdict, combination
+from imgedit_gym.judges.background import in_thread
 from imgedit_gym.judges.base import Cases, Judge
-from imgedit_gym.judges.combinations import joined
+from imgedit_gym.judges.combinations import joined, weighed
 from imgedit_gym.judges.prompting import hash_of, load_wording
 from imgedit_gym.judges.questions import question_of
 
@@ -81,22 +84,33 @@ class ClipJudge(Judge):
         self._before, self._after = load_wording("clip_before.v1"), load_wording("clip_after.v1")
         self.prompt_hash = hash_of(*(f"{k}: {v}" for words in (self._before, self._after) for k, v in words.items()))
         self._encoder = load_encoder(str(model), revision, device, batch_size)
-        self.model = f"{self._encoder.name}, {measure}, full {self.full}"
-        self._preservation: Judge = JUDGES.build(preservation)
-        self.deterministic = self._preservation.deterministic
+        kept: Judge = JUDGES.build(preservation)
+        # what is cached is all of a verdict, so how the rest is judged is part of it
+        plain = json.dumps(preservation, sort_keys=True) if isinstance(preservation, (str, Mapping)) else kept.id
+        self.model = f"{self._encoder.name}, {measure}, full {self.full}, preservation {plain.strip(chr(34))}"
+        self._preservation = kept
+        self.deterministic, self.waits = kept.deterministic, kept.waits
 
     def judge(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`."""
+        return self._join(cases, self._compare(cases), self._preservation.judge(cases))
+
+    async def judge_async(self, cases: Cases) -> Verdict:
+        """See :class:`imgedit_gym.judges.base.Judge`."""
+        compared = await in_thread(self._compare, cases)
+        return self._join(cases, compared, await self._preservation.judge_async(cases))
+
+    def _compare(self, cases: Cases) -> _Compared:
         started = time.perf_counter()
-        n, device = len(cases), cases.canvas.device
-        sources, canvases, texts = self._embeddings(cases)
+        n = len(cases)
+        captions = self._captions(cases)
+        sources, canvases, texts = self._embeddings(cases, captions)
         scale = self._encoder.scale
 
         step = canvases - sources
         moved = step.norm(dim=1) > STILL
         direction = F.normalize(step, dim=1)
         values = {measure: torch.zeros(n, MAX_REQUIREMENTS) for measure in MEASURES}
-        captions = self._captions(cases)
         for i, pairs in enumerate(captions):
             if not pairs:
                 continue
@@ -107,21 +121,24 @@ class ClipJudge(Judge):
             values["text"][i, : len(pairs)] = torch.sigmoid(margin)
         clean, damaged = texts[self._after["clean"]], texts[self._after["damaged"]]
         quality = torch.sigmoid(scale * (canvases @ (clean - damaged)))
-        spent = (time.perf_counter() - started) / max(n, 1)
+        finite = torch.isfinite(sources).all(1) & torch.isfinite(canvases).all(1)
+        return _Compared(values, quality, finite, (time.perf_counter() - started) / max(n, 1))
 
-        kept = self._preservation.judge(cases)
+    def _join(self, cases: Cases, compared: _Compared, kept: Verdict) -> Verdict:
+        device = cases.canvas.device
         verdict = joined([kept])
-        verdict.requirements = values[self.measure].to(device)
-        verdict.preservation, verdict.preserved = kept.preservation, kept.preserved
-        verdict.quality = quality.to(device)
+        verdict.requirements = compared.values[self.measure].to(device)
+        verdict.preserved = kept.preserved
+        verdict.quality = compared.quality.to(device)
         verdict.calls = verdict.calls + 1.0
-        seconds = torch.full((n,), spent, device=device)
-        verdict.seconds = seconds if verdict.seconds is None else verdict.seconds + seconds
-        verdict.parts = {measure: found.to(device) for measure, found in values.items()}
+        spent = torch.full_like(verdict.calls, compared.seconds)
+        verdict.seconds = spent if verdict.seconds is None else verdict.seconds + spent
+        verdict.parts = {measure: found.to(device) for measure, found in compared.values.items()}
         verdict.parts |= {f"preservation/{name}": value for name, value in kept.parts.items()}
-        verdict.execution, verdict.score, success = weigh(verdict, cases.wanted, cases.due, self.combine)
-        verdict.success = success & verdict.valid
-        return verdict
+        verdict.valid = verdict.valid & compared.finite.to(device)
+        for at in (~compared.finite).nonzero().flatten().tolist():
+            verdict.reasons.setdefault(at, "expected embeddings of finite numbers; found others")
+        return weighed(verdict, cases, self.combine)
 
     def _captions(self, cases: Cases) -> list[list[tuple[str, str]]]:
         """The captions before and after of every requirement, by case."""
@@ -130,9 +147,11 @@ class ClipJudge(Judge):
             for i in range(len(cases))
         ]
 
-    def _embeddings(self, cases: Cases) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    def _embeddings(
+        self, cases: Cases, captions: Sequence[Sequence[tuple[str, str]]]
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Unit embeddings of sources and canvases, ``float32 [N, d]``, and of all captions by text."""
-        every = [caption for pairs in self._captions(cases) for pair in pairs for caption in pair]
+        every = [caption for pairs in captions for pair in pairs for caption in pair]
         texts = self._encoder.texts([*every, self._after["clean"], self._after["damaged"]])
         tasks, which = cases.index.unique(return_inverse=True)
         sources = self._encoder.pictures(cases.batch.images.index_select(0, tasks))[which.cpu()]
@@ -141,6 +160,23 @@ class ClipJudge(Judge):
     def parts(self) -> dict[str, Judge]:
         """The judge of preservation."""
         return {"preservation": self._preservation}
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What the model says of N pictures.
+
+    Attributes:
+        values: By measure, ``float32 [N, R]``.
+        quality: ``float32 [N]``.
+        finite: Where the embeddings are numbers, ``bool [N]``.
+        seconds: Time for each picture.
+    """
+
+    values: dict[str, torch.Tensor]
+    quality: torch.Tensor
+    finite: torch.Tensor
+    seconds: float
 
 
 class Encoder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Combine, Gated, Verdict, Weighted, combination, weigh
 from imgedit_gym.judges import background
-from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.base import Cases, Judge, is_number
 from imgedit_gym.judges.prompting import hash_of
 from imgedit_gym.judges.store import Store
 
@@ -59,7 +58,7 @@ class Combination(Judge):
     async def judge_async(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`; the parts are asked at the same time."""
         asked = {id(judge): judge for judge in self._judges.values()}
-        verdicts = await asyncio.gather(*(judge.judge_async(cases) for judge in asked.values()))
+        verdicts = await background.together(judge.judge_async(cases) for judge in asked.values())
         return self._join(cases, dict(zip(asked, verdicts, strict=True)))
 
     def _join(self, cases: Cases, verdicts: Mapping[int, Verdict]) -> Verdict:
@@ -108,8 +107,9 @@ class WeightedSum(Combination):
     def __init__(self, weights: Mapping[str, float] | None = None, **parts: Any) -> None:
         super().__init__(**parts)
         weights = {"execution": 0.5, "preservation": 0.3, "quality": 0.2} if weights is None else weights
-        if set(weights) != set(CHANNELS) or min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-6:
-            raise ImgEditError(f"weights: expected {CHANNELS}, none below 0, with the sum 1; found {dict(weights)}")
+        fine = isinstance(weights, Mapping) and set(weights) == set(CHANNELS) and all(map(is_number, weights.values()))
+        if not fine or min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-6:
+            raise ImgEditError(f"weights: expected {CHANNELS}, none below 0, with the sum 1; found {weights!r}")
         self.combine: Combine = Weighted(*(float(weights[channel]) for channel in CHANNELS))
 
 
@@ -141,7 +141,7 @@ class Gate(Combination):
     def __init__(self, least_preservation: float = 0.8, least_quality: float = 0.5, **parts: Any) -> None:
         super().__init__(**parts)
         for name, value in (("least_preservation", least_preservation), ("least_quality", least_quality)):
-            if not 0.0 <= value <= 1.0:
+            if not is_number(value) or not 0.0 <= value <= 1.0:
                 raise ImgEditError(f"{name} must be in [0, 1]; found {value!r}")
         self.combine: Combine = Gated(least_preservation, least_quality)
 

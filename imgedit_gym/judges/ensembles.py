@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination
 from imgedit_gym.judges import background
-from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
+from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError, is_number
 from imgedit_gym.judges.combinations import identity_of, joined, weighed
 from imgedit_gym.judges.store import Store
 
@@ -49,7 +48,8 @@ class _Pool(Judge):
     async def judge_async(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`; all are asked at the same time."""
         asked = self.asked(cases)
-        return self._pooled(cases, asked, await asyncio.gather(*(judge.judge_async(of) for _, judge, of, _ in asked)))
+        verdicts = await background.together(judge.judge_async(of) for _, judge, of, _ in asked)
+        return self._pooled(cases, asked, verdicts)
 
     def _pooled(
         self, cases: Cases, asked: Sequence[tuple[str, Judge, Cases, float]], verdicts: Sequence[Verdict]
@@ -77,8 +77,10 @@ class _Pool(Judge):
         verdict.parts = parts
         verdict.valid = valid.sum(0) >= self.least_valid
         verdict.reasons = {at: reason for at, reason in verdict.reasons.items() if not bool(verdict.valid[at])}
-        if self.on_error == "raise" and verdict.reasons:
-            raise JudgeError(f"judge {self.id!r}: {len(verdict.reasons)} judgements failed; {_first(verdict.reasons)}")
+        failed = int((~verdict.valid).sum())
+        if failed and self.on_error == "raise":
+            reason = next(iter(verdict.reasons.values()), "no reason given")
+            raise JudgeError(f"judge {self.id!r}: {failed} of {len(cases)} judgements failed; the first: {reason}")
         return weighed(verdict, cases, self.combine)
 
 
@@ -120,11 +122,14 @@ class Ensemble(_Pool):
             raise ImgEditError(f"members: expected judges by name, or a list of judges; found {members!r}")
         super().__init__(pool, least_valid, len(members), combine, on_error)
         self._members: dict[str, Judge] = {str(name): JUDGES.build(spec) for name, spec in members.items()}
-        self._weights = dict.fromkeys(self._members, 1.0) if weights is None else dict(weights)
-        if set(self._weights) != set(self._members) or min(self._weights.values()) <= 0:
-            raise ImgEditError(
-                f"weights: expected one above 0 for each of {list(self._members)}; found {self._weights}"
-            )
+        weighed_by = dict.fromkeys(self._members, 1.0) if weights is None else weights
+        if (
+            not isinstance(weighed_by, Mapping)
+            or set(weighed_by) != set(self._members)
+            or not all(is_number(weight) and weight > 0 for weight in weighed_by.values())
+        ):
+            raise ImgEditError(f"weights: expected one above 0 for each of {list(self._members)}; found {weighed_by!r}")
+        self._weights = dict(weighed_by)
         if weights is not None and pool != "mean":
             raise ImgEditError(f"weights go with pool='mean'; found pool={pool!r}")
         self.deterministic = all(judge.deterministic for judge in self._members.values())
@@ -246,7 +251,3 @@ def _preserved(verdicts: Sequence[Verdict], valid: torch.Tensor) -> torch.Tensor
     values = torch.stack([verdicts[at].preserved for at in saying])  # type: ignore[misc]
     found = pooled(values, valid[saying], torch.ones(len(saying), device=values.device), "mean")
     return torch.where(valid[saying].any(0)[:, None], found, 1.0)
-
-
-def _first(reasons: Mapping[int, str]) -> str:
-    return f"the first: {next(iter(reasons.values()))}"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.judges.base import is_number
 
 
 class Rate:
@@ -56,7 +57,10 @@ class Limits:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Callable[[float], None]]:
-        """Wait for a turn and hold it; yields what takes the tokens that the request has cost in the end."""
+        """Wait for a turn and hold it; yields what takes the tokens that the request has cost in the end.
+
+        Where it is not called, because nobody knows, the request has cost what was expected.
+        """
         async with self._slots:
             await self._requests.take()
             taken = self._expected
@@ -66,7 +70,8 @@ class Limits:
 
             def charge(tokens: float) -> None:
                 self._tokens.correct(tokens - taken)
-                self._expected += 0.2 * (tokens - self._expected)
+                if tokens > 0:  # what was refused says nothing of what an answer costs
+                    self._expected += 0.2 * (tokens - self._expected)
 
             yield charge
 
@@ -82,5 +87,5 @@ def check_limits(**limits: float | None) -> None:
         ImgEditError: If one is not.
     """
     for name, value in limits.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
+        if value is not None and (not is_number(value) or not value > 0):
             raise ImgEditError(f"{name} must be a number above 0, or None for no limit; found {value!r}")

@@ -22,7 +22,7 @@ import torch
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges import background
 from imgedit_gym.judges.asking import Done, Group, QuestionJudge, Reply
-from imgedit_gym.judges.base import Cases
+from imgedit_gym.judges.base import Cases, is_number
 from imgedit_gym.judges.limits import Limits, check_limits
 from imgedit_gym.judges.questions import DIGITS, SMALLEST_MASS, YES_NO, Question
 
@@ -42,12 +42,11 @@ class ServerError(Exception):
     Attributes:
         again: Whether asking again may help.
         wait: Seconds that the server asks to wait; ``None`` if it does not say.
-        tokens: Tokens that were spent on it.
     """
 
-    def __init__(self, message: str, again: bool, wait: float | None = None, tokens: float = 0.0) -> None:
+    def __init__(self, message: str, again: bool, wait: float | None = None) -> None:
         super().__init__(message)
-        self.again, self.wait, self.tokens = again, wait, tokens
+        self.again, self.wait = again, wait
 
 
 @dataclass
@@ -123,6 +122,12 @@ class OpenAIJudge(QuestionJudge):
         for name, count, least in (("concurrency", concurrency, 1), ("retries", retries, 0)):
             if not isinstance(count, int) or isinstance(count, bool) or count < least:
                 raise ImgEditError(f"{name} must be a whole number of at least {least}; found {count!r}")
+        if not is_number(temperature) or not 0 <= temperature < math.inf:
+            raise ImgEditError(f"temperature must be a number of at least 0; found {temperature!r}")
+        if not isinstance(api_key_env, str) or not api_key_env:
+            raise ImgEditError("api_key_env must be the name of an environment variable")
+        if extra is not None and not isinstance(extra, Mapping):
+            raise ImgEditError(f"extra must be a mapping of fields of the request; found {extra!r}")
         check_limits(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute, timeout=timeout)
         super().__init__(as_json=reply == "json", **questions)
         self.reply, self.retries, self.timeout = reply, retries, timeout
@@ -188,19 +193,17 @@ class OpenAIJudge(QuestionJudge):
             try:
                 limits = self._connected().limits
                 async with limits.turn() as charge:
-                    spent = 0.0
                     try:
                         body = await self._post(request())  # made only now: it holds pictures
-                        spent = _tokens_of(body)
-                        values = read_logprobs(body, group[0]) if self.reply == "logprobs" else read_json(body, group)
-                    except ServerError as error:
-                        error.tokens = spent
+                    except ServerError:
+                        charge(0.0)
                         raise
-                    finally:
+                    if (spent := _tokens_of(body)) is not None:
+                        tokens += spent
                         charge(spent)
-                return Reply(values, "", attempt + 1, tokens + spent, time.monotonic() - begun)
+                    values = read_logprobs(body, group[0]) if self.reply == "logprobs" else read_json(body, group)
+                return Reply(values, "", attempt + 1, tokens, time.monotonic() - begun)
             except ServerError as error:
-                tokens += error.tokens
                 malformed += isinstance(error, MalformedReply)
                 if attempt == self.retries or not error.again or malformed > 1:
                     return Reply((), self._without_key(str(error)), attempt + 1, tokens, time.monotonic() - begun)
@@ -251,14 +254,20 @@ class OpenAIJudge(QuestionJudge):
         """
         http, key = self._http, os.environ.get(self._key_name, "")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        try:
+
+        async def exchange() -> tuple[Any, bytes]:
             async with self._connected().client.stream("POST", self._url, json=request, headers=headers) as response:
                 content = b""
                 async for part in response.aiter_bytes():
                     content += part
                     if len(content) > _LONGEST_REPLY:
                         raise MalformedReply(f"the reply is longer than {_LONGEST_REPLY} bytes")
-        except http.TimeoutException:
+            return response, content
+
+        try:
+            # the client's own time-out begins anew with every byte
+            response, content = await asyncio.wait_for(exchange(), self.timeout)
+        except (http.TimeoutException, asyncio.TimeoutError):
             raise ServerError(f"no answer within {self.timeout:g} s", again=True) from None
         except http.TransportError as error:
             raise ServerError(
@@ -274,7 +283,7 @@ class OpenAIJudge(QuestionJudge):
             raise ServerError(f"HTTP {response.status_code}: {shown}", again, wait)
         try:
             body = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise MalformedReply(f"expected JSON; found {text[:_SHOWN]!r}") from None
         if not isinstance(body, dict):
             raise MalformedReply(f"expected a JSON object; found {text[:_SHOWN]!r}")
@@ -362,7 +371,7 @@ def read_json(body: Mapping[str, Any], group: Group) -> tuple[float, ...]:
         raise MalformedReply(f"the reply was cut off: {text[-_SHOWN:]!r}")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise MalformedReply(f"expected a JSON object; found {text[:_SHOWN]!r}") from None
     answers = found.get("answers") if isinstance(found, dict) and set(found) == {"answers"} else None
     if not isinstance(answers, list):
@@ -389,7 +398,7 @@ def read_logprobs(body: Mapping[str, Any], question: Question) -> tuple[float, .
     try:
         alternatives = choice["logprobs"]["content"][0]["top_logprobs"]
         found = [(str(one["token"]), math.exp(min(float(one["logprob"]), 0.0))) for one in alternatives]
-    except (KeyError, IndexError, TypeError, ValueError):
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
         raise MalformedReply(f"expected logprobs with top_logprobs; found {_shown(choice.get('logprobs'))}") from None
     value, mass = question.scale.expected(found)
     if not mass >= SMALLEST_MASS:
@@ -423,10 +432,11 @@ def _choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return choices[0]
 
 
-def _tokens_of(body: Mapping[str, Any]) -> float:
+def _tokens_of(body: Mapping[str, Any]) -> float | None:
+    """Tokens that a reply says it has cost; ``None`` if it does not."""
     usage = body.get("usage")
     total = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return float(total) if isinstance(total, int) and 0 <= total < 1 << 31 else 0.0
+    return float(total) if isinstance(total, int) and 0 <= total < 1 << 31 else None
 
 
 def _shown(value: Any) -> str:

@@ -19,6 +19,9 @@ _WAIT = 60.0
 _MOST_KEYS = 500
 """Keys looked up in one query; SQLite takes a limited number of arguments."""
 
+_INHERITED: list[sqlite3.Connection] = []
+"""Connections of the process that this one was forked from."""
+
 
 class Store:
     """Texts by key.
@@ -93,7 +96,8 @@ class Store:
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
         with self._lock:
-            if self._file is not None and self._pid == os.getpid():
+            self._leave_to_parent()
+            if self._file is not None:
                 self._file.close()
             self._file = None
 
@@ -110,11 +114,17 @@ class Store:
             raise ImgEditError(f"{self.path}: the cache cannot be used: {error}") from None
 
     def _connection(self) -> sqlite3.Connection:
-        # a connection must not be carried over a fork
+        # a connection must not be carried over a fork: neither used in the child nor closed there
         if self._file is None or self._pid != os.getpid():
             assert self.path is not None
+            self._leave_to_parent()
             self._file, self._pid = _open(self.path), os.getpid()
         return self._file
+
+    def _leave_to_parent(self) -> None:
+        if self._file is not None and self._pid != os.getpid():
+            _INHERITED.append(self._file)
+            self._file = None
 
     def __getstate__(self) -> dict[str, object]:
         return {"path": self.path, "size": self.size}

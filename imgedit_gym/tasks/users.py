@@ -15,6 +15,8 @@ headline           ``text``; needs ``headline_box``
 tone               ``tone``
 ================== ==========================================================
 
+There may be one requirement each of the last four kinds, which are about the picture as a whole.
+
 Without a checklist the instruction itself is the only requirement, of kind ``instruction``. Judges that ask a model can
 tell whether it was carried out; the checklist judge cannot, and finds 0.
 """
@@ -37,6 +39,9 @@ from imgedit_gym.core.plan import PICTURE, Plan, PlanStep, normalise, parse_plan
 from imgedit_gym.core.tasks import TaskBatch, TaskTexts
 from imgedit_gym.core.vocabulary import Vocabulary
 from imgedit_gym.kernels.fill import fill_from_borders
+
+_ONE_OF_EACH = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR, Kind.HEADLINE, Kind.TONE)
+"""Kinds that a picture is measured for once."""
 
 OPTIONS = ("image", "instruction", "objects", "headline_box", "plan", "checklist")
 MAX_SIDE = 8192
@@ -202,6 +207,10 @@ def _requirements(
             raise ImgEditError(f"checklist: step must be a plan step from 0 to {n_steps - 1}; found {step!r}")
         kind, text, slot, arg, count = _requirement(entry, names, stock, set_index, has_headline)
         rows.append((Requirement(kind, text, step), (slot, arg, count)))
+    kinds = [requirement.kind for requirement, _ in rows]
+    doubles = sorted(kind.name.lower() for kind in _ONE_OF_EACH if kinds.count(kind) > 1)
+    if doubles:
+        raise ImgEditError(f"checklist: expected at most one requirement of each of {doubles}; found several")
     return rows
 
 
@@ -225,8 +234,8 @@ def _requirement(
             return Kind.PRESENT, f"at least {count} of {entry['object']}", 0, members, count
         case "background":
             kinds = entry.get("background")
-            kinds = [kinds] if isinstance(kinds, str) else list(kinds or [None])
-            mask = sum(1 << _choice({"background": kind}, "background", BACKGROUNDS) for kind in kinds)
+            kinds = list(kinds) if kinds and isinstance(kinds, (list, tuple)) else [kinds]
+            mask = sum({1 << _choice({"background": kind}, "background", BACKGROUNDS) for kind in kinds})
             return Kind.BACKGROUND, "background: " + " or ".join(kinds), 0, mask, 0
         case "background_color":
             color = _choice(entry, "color", COLORS)

@@ -57,15 +57,15 @@ class Lookup:
 
 _Accepts = TypeVar("_Accepts", bound=Callable[..., torch.Tensor])
 
-_LOOKUPS: WeakKeyDictionary[Stock, dict[int, Lookup]] = WeakKeyDictionary()
+_LOOKUPS: WeakKeyDictionary[Stock, dict[Vocabulary, Lookup]] = WeakKeyDictionary()
 
 
 def lookup(stock: Stock, vocabulary: Vocabulary) -> Lookup:
     """The shared look-up of a stock and a vocabulary."""
     held = _LOOKUPS.setdefault(stock, {})
-    if id(vocabulary) not in held:
-        held[id(vocabulary)] = Lookup.build(stock, vocabulary)
-    return held[id(vocabulary)]
+    if vocabulary not in held:
+        held[vocabulary] = Lookup.build(stock, vocabulary)
+    return held[vocabulary]
 
 
 def by_value(accepts: _Accepts) -> _Accepts:

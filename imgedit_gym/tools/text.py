@@ -94,7 +94,7 @@ class RewriteClone(Rewriter):
     """Copies a fitting texture over the region and writes: right for text straight on a texture."""
 
     id = "rewrite_clone"
-    pieces: ClassVar = 6
+    pieces: ClassVar[int] = 6
     """Parts of a line of text, side by side, that are each copied from where they fit."""
 
     def _cleared(self, images: torch.Tensor, regions: RegionBatch) -> torch.Tensor:

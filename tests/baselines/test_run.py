@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,11 @@ from PIL import Image
 
 from baselines import run
 from baselines.agents import AGENTS
+from baselines.rollout import Episode
+from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.judges.checklist import ChecklistJudge
+from imgedit_gym.trajectory import read_trajectories
 
 FILES = {"results.json", "trajectories.jsonl", "gallery.png", "index.html"}
 ROOT = Path(__file__).parents[2]
@@ -120,6 +126,66 @@ def test_all_agents_are_the_default():
     assert run.parse_arguments([]).agents.split(",") == list(AGENTS.ids())
 
 
+# ------------------------------------------------------------------ judges
+
+
+class Moody(ChecklistJudge):
+    """The exact judge, that has no opinion on tones, and fails where a picture's first pixel is of odd value."""
+
+    id = "moody"
+    version = "7"
+
+    def judge(self, cases):
+        verdict = super().judge(cases)
+        verdict.requirements[cases.wanted[..., 0] == Kind.TONE] = math.nan
+        verdict.valid = cases.canvas[:, 0, 0, 0] % 2 == 0
+        verdict.parts = {"mood": verdict.valid.float()}
+        return verdict
+
+
+def test_judges_with_arguments(tmp_path):
+    """They are named in the results, and the command with them runs again."""
+    judge = '{"id": "sum", "execution": "checklist"}'
+    assert run.main(words(tmp_path, judge=judge, agents="no-op", episodes=2)) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["agents"]["no-op"]["score"]["mean"] > 0.4
+    assert results["environment"]["arguments"]["judge"] == json.loads(judge)
+    assert results["judged_by"]["id"] == "sum"
+    assert run.parse_arguments(shlex.split(results["command"])[3:]).judge == judge
+    trajectory = read_trajectories(tmp_path / "trajectories.jsonl")[0]
+    assert trajectory.env_kwargs["judge"] == json.loads(judge)
+
+
+def test_what_could_not_be_judged_is_counted_and_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(JUDGES._entries, "moody", Moody)
+    options = {"judge": "moody", "agents": "no-op,oracle,random", "episodes": 12}
+    assert run.main(words(tmp_path, **options)) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    rows = read_trajectories(tmp_path / "trajectories.jsonl")
+    assert results["judged_by"]["version"] == "7"
+    for agent, row in results["agents"].items():
+        mine = [one for one in rows if one.agent == agent]
+        scores = [one.scores["score"] for one in mine if one.valid]
+        assert 0 < len(scores) < 12 and row["invalid"] == 12 - len(scores)
+        assert row["score"]["mean"] == pytest.approx(sum(scores) / len(scores))
+        assert row["success_rate"]["mean"] == pytest.approx(sum(one.success for one in mine) / len(scores))
+    by_task = zip(*([one for one in rows if one.agent == agent] for agent in results["agents"]), strict=True)
+    judged = [[one.scores["score"] for one in three] for three in by_task if all(one.valid for one in three)]
+    low, high, own = zip(*judged, strict=True)
+    normalised = results["agents"]["random"]["normalised"]["mean"]
+    assert normalised == pytest.approx((sum(own) - sum(low)) / (sum(high) - sum(low)))
+    assert "Episodes that the judge could not judge, left out: no-op" in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert '"valid":false' in page
+
+
+def test_where_nothing_could_be_judged_there_are_no_means():
+    failed = Episode("a", 0, "t", "", (), True, valid=False, score=0.7, tool_calls=2)
+    row = run.summarise({"no-op": [failed] * 3, "oracle": [failed] * 3}, 0)["oracle"]
+    assert row["invalid"] == 3 and row["tool_calls"]["mean"] == 2.0
+    assert all(row[metric] is None for metric in (*run.JUDGED, "normalised"))
+
+
 # ------------------------------------------------------------------ mistakes
 
 WRONG = [
@@ -129,6 +195,11 @@ WRONG = [
     ({"split": "tset"}, "unknown split 'tset'; expected one of: train"),
     ({"split": "test-art"}, "split 'test-art' needs another colour-emoji font"),
     ({"judge": "checklits"}, "unknown judge 'checklits'; did you mean checklist?"),
+    ({"judge": '{"id": "checklits"}'}, "unknown judge 'checklits'; did you mean checklist?"),
+    ({"judge": "{checklist}"}, "--judge: expected an id or a JSON object; found '{checklist}'"),
+    ({"judge": '{"combine": "sum"}'}, "--judge: expected a JSON object with the key 'id'"),
+    ({"judge": '{"id": "checklist", "combine": "some"}'}, "unknown score combination 'some'"),
+    ({"judge": '{"id": "checklist", "colour": "red"}'}, "judge 'checklist' does not take these arguments"),
     ({"episodes": 0}, "--episodes: expected 1 to 100000; found 0"),
     ({"episodes": -3}, "--episodes: expected 1 to 100000; found -3"),
     ({"seed": -1}, "--seed: expected a whole number of at least 0; found -1"),

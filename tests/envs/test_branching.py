@@ -93,11 +93,13 @@ def test_a_state_of_a_finished_episode_is_finished():
         other.step([0, 0])
 
 
-@pytest.mark.parametrize("state", [None, {}, {"version": 99}, []])
-def test_what_is_no_state_is_refused(state):
+@pytest.mark.parametrize(
+    ("state", "found"), [(None, "NoneType"), ({}, "dict"), ({"version": 99}, "version 99"), ([], "list")]
+)
+def test_what_is_no_state_is_refused(state, found):
     env = shared("delta")
     env.reset(seed=0)
-    with pytest.raises(ImgEditError, match="set_state takes"):
+    with pytest.raises(ImgEditError, match=f"set_state takes .* found {found}"):
         env.set_state(state)
 
 
@@ -105,7 +107,7 @@ def test_a_state_of_another_size_is_refused():
     env = shared("delta")
     env.reset(seed=0)
     other = ImageEditEnv(image_size=SIZE, max_plan_steps=5)
-    with pytest.raises(ImgEditError, match="max_plan_steps"):
+    with pytest.raises(ImgEditError, match=f"image_size {SIZE} and max_plan_steps 5; found one with {SIZE} and 8"):
         other.set_state(env.get_state())
 
 

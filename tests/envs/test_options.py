@@ -105,6 +105,16 @@ def test_unknown_options_leave_the_generator_alone(env):
     assert env.np_random.bit_generator.state == before
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "3", True])
+def test_what_is_no_seed_is_refused(env, seed):
+    task = env.reset(seed=3)[1]["task_id"]
+    with pytest.raises(ImgEditError, match=f"a seed must be a whole number of at least 0; found {seed!r}"):
+        env.reset(seed=seed)
+    env.reset(seed=3)
+    assert env.unwrapped.get_state()["engine"]["scalars"]["episodes"] == 0
+    assert env.reset(seed=np.int64(3))[1]["task_id"] == task
+
+
 @pytest.mark.parametrize("as_image", [np.asarray, Image.fromarray])
 def test_a_users_own_task(env, as_image):
     options = own_task()

@@ -92,6 +92,15 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b'{"choices": [')
             self.close_connection = True
+        elif action == "drip":  # never quiet for long, and never done
+            self.send_response(200)
+            self.send_header("Content-Length", "10000")
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b" ")
+                    time.sleep(0.03)
+            self.close_connection = True
         elif action == "no json":
             self.send_raw(200, b"<html>gateway</html>")
         else:

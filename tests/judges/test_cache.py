@@ -177,6 +177,52 @@ def test_failed_whole_judgements_are_not_kept():
     assert cached.judge(cases).valid.all() and judge.seen == 4
 
 
+def test_a_damaged_whole_judgement_is_made_again(tmp_path):
+    path, cases = tmp_path / "answers.sqlite", tiny_cases(2)
+    cached = CachedJudge(Slow(), str(path))
+    plain = cached.judge(cases)
+    cached.close()
+    file = sqlite3.connect(path)
+    for text in ("broken", "[]", "{}", '{"requirements": [], "preservation": 7, "quality": 1, "preserved": null}'):
+        file.execute("UPDATE answers SET text = ?", (text,))
+        file.commit()
+        judge = Slow()
+        assert same(CachedJudge(judge, str(path)).judge(cases), plain) and judge.seen == 2
+    file.close()
+
+
+def test_a_cache_in_a_cache_keeps_its_own(scripted):
+    judge = scripted()
+    inner = CachedJudge(judge)
+    outer = CachedJudge({"id": "product", "execution": inner, "preservation": "pixels"})
+    outer.judge(tiny_cases(2))
+    asked = len(judge.asked)
+    outer.judge(tiny_cases(2))
+    assert len(judge.asked) == asked == len(inner.store) and len(outer.store) == 0
+
+
+FORKED = """
+import os, sys
+from imgedit_gym.judges.store import Store
+store = Store(sys.argv[1])
+store.write("parent", "one")
+child = os.fork()
+if not child:
+    store.write("child", "two")
+    store.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+store.write("parent", "more")
+store.write("later", "three")
+store.close()
+assert len(Store(sys.argv[1]).read(["parent", "child", "later"])) == 3
+"""
+
+
+def test_a_fork_has_a_connection_of_its_own(tmp_path):
+    subprocess.run([sys.executable, "-c", FORKED, str(tmp_path / "forked.sqlite")], check=True, timeout=60)
+
+
 def test_the_exact_judge_is_not_slowed_down(started, cases_of):
     cached = JUDGES.build({"id": "cache", "judge": "checklist"})
     cached.judge(cases_of(started(2)))

@@ -1,5 +1,7 @@
 """The judge that compares pictures with captions, on tiny models of two families that are built here."""
 
+import asyncio
+
 import pytest
 import torch
 
@@ -74,9 +76,41 @@ def test_batches_and_rows_do_not_matter(model, engine, cases_of):
     torch.testing.assert_close(some.score, whole.score[rows], atol=1e-4, rtol=0)
 
 
+def test_the_cache_tells_judges_of_preservation_apart(model, engine, cases_of, tmp_path):
+    cases, path = cases_of(engine, edited(engine)), str(tmp_path / "cache.sqlite")
+    found = []
+    for preservation in ("pixels", {"id": "pixels", "region": "step"}, "checklist"):
+        plain = {"id": "clip", "model": model, "preservation": preservation}
+        kept = JUDGES.build({"id": "cache", "path": path, "judge": plain})
+        found.append(kept.judge(cases).preservation)
+        assert torch.equal(found[-1], JUDGES.build(plain).judge(cases).preservation)
+        kept.close()
+    assert not torch.equal(found[0], found[2])
+
+
+def test_async_is_the_same(model, engine, cases_of):
+    judge, cases = clip.ClipJudge(model), cases_of(engine, edited(engine))
+    assert torch.equal(asyncio.run(judge.judge_async(cases)).score, judge.judge(cases).score)
+
+
+def test_a_broken_model_gives_no_judgement(model, engine, cases_of, monkeypatch):
+    judge = clip.ClipJudge(model)
+    pictures = judge._encoder.pictures
+
+    def broken(given):
+        found = pictures(given).clone()
+        found[1] = torch.nan
+        return found
+
+    monkeypatch.setattr(judge._encoder, "pictures", broken)
+    verdict = judge.judge(cases_of(engine, edited(engine)))
+    assert verdict.valid.tolist() == [at != 1 for at in range(6)]
+    assert verdict.reasons == {1: "expected embeddings of finite numbers; found others"}
+
+
 def test_every_kind_has_two_captions():
     before, after = clip.load_wording("clip_before.v1"), clip.load_wording("clip_after.v1")
-    kinds = {kind.name.lower() for kind in Kind if kind is not Kind.NONE} | {"other"}
+    kinds = {kind.name.lower() for kind in Kind if kind is not Kind.NONE} | {"span", "other"}
     assert set(before) == kinds
     assert set(after) == kinds | {"clean", "damaged"}
     assert all(before[kind] != after[kind] for kind in kinds)

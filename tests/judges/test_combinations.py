@@ -157,7 +157,7 @@ def test_an_ensemble_can_do_without_some(cases):
     assert all(torch.isfinite(value).all() for value in few.parts.values())
     every = build("ensemble", members=members, on_error="invalid").judge(cases)
     assert every.valid.tolist() == [i > 1 for i in range(N)]
-    with pytest.raises(JudgeError, match="2 judgements failed; the first: fell over"):
+    with pytest.raises(JudgeError, match="2 of 6 judgements failed; the first: fell over"):
         build("ensemble", members=members).judge(cases)
 
 
@@ -198,6 +198,36 @@ def test_trees_of_trees(cases, waits):
     verdict = JUDGES.build(spec).judge(cases)
     assert torch.allclose(verdict.execution, torch.full((N,), 0.5))
     assert {"execution/x/E", "execution/spread/E", "preservation/0/ssim", "quality/drift"} < set(verdict.parts)
+
+
+def test_an_ensemble_raises_without_a_reason_too(cases):
+    silent = Fixed(0.25, fails=(1,))
+    judge_of = silent.judge
+
+    def judge(cases):
+        verdict = judge_of(cases)
+        verdict.reasons = {}
+        return verdict
+
+    silent.judge = judge
+    with pytest.raises(JudgeError, match="1 of 6 judgements failed; the first: no reason given"):
+        build("ensemble", members=[silent]).judge(cases)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"id": "sum", "weights": [0.5, 0.3, 0.2]},
+        {"id": "sum", "weights": {"execution": "1", "preservation": 0, "quality": 0}},
+        {"id": "gate", "least_quality": "high"},
+        {"id": "ensemble", "members": ["checklist"], "weights": {"0": "1"}},
+        {"id": "ensemble", "members": ["checklist"], "weights": [1]},
+        {"id": "checklist", "combine": ["sum"]},
+    ],
+)
+def test_arguments_of_the_wrong_type_are_told(spec):
+    with pytest.raises(ImgEditError, match="expected|must be"):
+        JUDGES.build(spec)
 
 
 def test_async_is_the_same(cases):

@@ -14,6 +14,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS
 from imgedit_gym.judges.base import JudgeError
 from imgedit_gym.judges.openai import OpenAIJudge, retry_after
+from imgedit_gym.judges.pixels import PixelJudge
 from tests.judges.server import KEY, completion, pictures_of, said, serving, truth_of
 
 
@@ -213,6 +214,42 @@ def test_a_time_out(server, judge_of, edited):
     assert verdict.reasons == dict.fromkeys(range(3), "no answer within 0.2 s")
 
 
+def test_a_server_that_drips_is_given_up(server, judge_of, edited):
+    server.always = "drip"
+    begun = time.monotonic()
+    verdict = judge_of(timeout=0.3, retries=0, on_error="invalid").judge(edited)
+    assert verdict.reasons == dict.fromkeys(range(3), "no answer within 0.3 s")
+    assert time.monotonic() - begun < 1.5
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"answers": ' + "[" * 100_000])
+def test_a_reply_too_deep_to_read_is_malformed(server, judge_of, edited, text):
+    server.always = said(text)
+    verdict = judge_of(on_error="invalid", retries=0).judge(edited)
+    assert not verdict.valid.any() and "expected a JSON object" in verdict.reasons[0]
+
+
+def test_a_failure_stops_the_judges_beside_it(server, judge_of, started, cases_of):
+    class Broken(PixelJudge):
+        def judge(self, cases):
+            raise ImgEditError("broken")
+
+    asking = judge_of(concurrency=1)
+    server.delay = 0.1
+    judge = JUDGES.build({"id": "product", "execution": asking, "preservation": Broken()})
+    with pytest.raises(ImgEditError, match="broken"):
+        judge.judge(cases_of(started(12)))
+    time.sleep(0.5)
+    assert len(server.requests) <= 3
+
+
+def test_an_unknown_cost_is_taken_to_be_what_was_expected(server, judge_of, started, cases_of):
+    server.always = lambda body: {name: value for name, value in completion(body).items() if name != "usage"}
+    judge_of(tokens_per_minute=240_000, concurrency=1).judge(cases_of(started(3)))
+    # nobody knows better than that a request costs 1000 tokens: a quarter of a second
+    assert server.times[-1] - server.times[0] > 0.45
+
+
 def test_a_refused_connection(edited):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -336,6 +373,10 @@ def test_the_key_comes_from_the_environment_and_is_told_to_nobody(server, judge_
         ({"retries": -1}, "retries must be"),
         ({"timeout": 0}, "timeout must be a number above 0"),
         ({"requests_per_minute": -2}, "requests_per_minute must be"),
+        ({"temperature": "hot"}, "temperature must be a number of at least 0"),
+        ({"temperature": float("nan")}, "temperature must be"),
+        ({"api_key_env": None}, "api_key_env must be the name"),
+        ({"extra": [1]}, "extra must be a mapping"),
         ({"api_key": "sk"}, "does not take these arguments"),
     ],
 )

@@ -1,5 +1,7 @@
 """Tests of the advert world: tasks follow from their keys, and splits keep what they promise."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -263,6 +265,7 @@ def test_foreign_task_ids(by_split, task_id):
     [
         ({"overlap": -0.1}, r"overlap must be in \[0, 1\]; found -0.1"),
         ({"overlap": 1.5}, r"overlap must be in \[0, 1\]; found 1.5"),
+        ({"overlap": "0.5"}, r"overlap must be in \[0, 1\]; found '0.5'"),
         ({"overlap": float("nan")}, r"overlap must be in \[0, 1\]; found nan"),
         ({"objects": (0, 3)}, "objects must be two whole numbers, 1 <= fewest <= most <= 9; found"),
         ({"objects": (4, 3)}, "objects must be two whole numbers"),
@@ -279,6 +282,16 @@ def test_wrong_knobs(make_source, knobs, message):
     with pytest.raises(ImgEditError, match=message) as caught:
         make_source(**knobs)
     assert "\n" not in str(caught.value)
+
+
+def test_a_batch_that_nobody_holds_is_let_go(make_source):
+    source = make_source(image_size=64)
+    batch = source.allocate(2)
+    assert source.checklist(batch).batch is batch and len(source.scene(batch)) == 2
+    images = weakref.ref(batch.images)
+    del batch
+    gc.collect()
+    assert images() is None
 
 
 def test_knobs_turn(sampled):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.names import BACKGROUNDS
 from imgedit_gym.core.plan import PlanStep
 
 SIZE = 64
@@ -145,12 +146,13 @@ def test_read_only_images_and_lists_are_taken(begin):
 # ------------------------------------------------------------------ headline
 
 
-def test_a_headline_is_rewritten_and_read(begin):
+@pytest.mark.parametrize("text", ["HELLO YOU", "HI"])
+def test_a_headline_is_rewritten_and_read(begin, text):
     engine = begin(
         objects=None,
         headline_box=(2, 4, 12, 60),
-        plan=["rewrite the headline as HELLO YOU"],
-        checklist=[{"kind": "headline", "text": "HELLO YOU"}],
+        plan=[f"rewrite the headline as {text}"],
+        checklist=[{"kind": "headline", "text": text}],
     )
     height, width = engine.tasks.stock.texts.shape[1:]
     top, left, bottom, right = engine.batch.headline_box[0].tolist()
@@ -206,6 +208,11 @@ def test_kinds_of_requirement(begin, entry, kind, text, columns):
     for label in (0, 1):
         assert int(engine.batch.keep[0, label]) == int(label != spared)
     assert torch.isfinite(engine.evaluate().score).all()
+
+
+def test_a_background_named_twice_is_one(begin):
+    engine = begin(checklist=[{"kind": "background", "background": ["beach", "beach"]}])
+    assert int(engine.batch.requirements[0, 0, 3]) == 1 << BACKGROUNDS.index("beach")
 
 
 def test_steps_of_requirements(begin):
@@ -291,6 +298,11 @@ THING = {"name": "dark box", "box": box()}
         ({"checklist": [{"kind": "headline", "text": "HI"}]}, "needs its 'text' and the option 'headline_box'"),
         ({"checklist": [{"kind": "headline"}], "headline_box": (2, 4, 12, 60)}, "a headline needs its 'text'"),
         ({"checklist": [{"kind": "tone", "tone": "loud"}]}, "tone must be one of brighter, .* found 'loud'"),
+        (
+            {"checklist": [{"kind": "tone", "tone": "darker"}, {"kind": "tone", "tone": "vivid"}]},
+            r"at most one requirement of each of \['tone'\]",
+        ),
+        ({"checklist": [{"kind": "background", "background": 5}]}, "background must be one of plain, .* found 5"),
         (
             {"checklist": [{"kind": "tone", "tone": "darker", "step": 1}]},
             "step must be a plan step from 0 to 0; found 1",

@@ -7,9 +7,10 @@ plan is decided first and the picture is made to need it.
 
 import warp as wp
 
-from imgedit_gym.core.checklist import Kind
-from imgedit_gym.core.names import PATTERNS
+from imgedit_gym.core.checklist import LABEL_HEADLINE, LABEL_PICTURE, MAX_OBJECTS, MAX_REQUIREMENTS, Kind
+from imgedit_gym.core.names import OBJECT_COLORS, PATTERNS
 from imgedit_gym.core.plan import VERBS
+from imgedit_gym.core.region import LATTICE
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.kernels.random import random_below, random_between, random_bits, random_unit
 from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
@@ -20,18 +21,27 @@ SMOOTH_KINDS = 4
 DIM = 0.62
 """A background whose light is below this in some channel has a light of its own."""
 
-_SLOTS = wp.constant(12)
+WANTS = 2
+"""Most clauses of a goal that want something added."""
+
+RULE_RECOLOR, RULE_LIMIT = 3, 4
+"""Rules that an object breaks by its colour and by being one too many; the numbers below are those of ``forbid``."""
+
+RULES = 5
+"""Rules of one goal; those of the second goal begin here."""
+
+_SLOTS = wp.constant(MAX_OBJECTS)
 _STRIDE = wp.constant(5)
-_ROWS = wp.constant(18)
-_LABEL_HEADLINE = wp.constant(13)
-_WHOLE = wp.constant(255)
-_WANTS = wp.constant(2)
-_RULES = wp.constant(5)
-_RULE_RECOLOR = wp.constant(3)
-_RULE_LIMIT = wp.constant(4)
+_ROWS = wp.constant(MAX_REQUIREMENTS)
+_LABEL_HEADLINE = wp.constant(LABEL_HEADLINE)
+_WHOLE = wp.constant(LABEL_PICTURE)
+_WANTS = wp.constant(WANTS)
+_RULES = wp.constant(RULES)
+_RULE_RECOLOR = wp.constant(RULE_RECOLOR)
+_RULE_LIMIT = wp.constant(RULE_LIMIT)
 _TRIES = wp.constant(8)
-_CELLS = wp.constant(8)
-_CHROMATIC = wp.constant(7)
+_CELLS = wp.constant(LATTICE)
+_CHROMATIC = wp.constant(len(OBJECT_COLORS))
 _SMOOTH = wp.constant(SMOOTH_KINDS)
 _DIM = wp.constant(DIM)
 _PLAIN = wp.constant(PATTERNS.index("plain"))

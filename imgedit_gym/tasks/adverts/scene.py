@@ -21,7 +21,7 @@ class SceneBatch:
         kind: Background kind, ``int32 [N]``, an index of ``BACKGROUNDS``.
         variant: Which drawing of that kind, ``int32 [N]``.
         palette: The two colours of a pattern, ``float32 [N, 2, 3]`` in [0, 255].
-        light: Ambient light on objects and text, ``float32 [N, 3]``.
+        light: Ambient light on objects, ``float32 [N, 3]``.
         sprite: ``int32 [N, MAX_OBJECTS]``, index into the stock; -1 for an empty slot.
         place: ``float32 [N, MAX_OBJECTS, 4]``: centre row, centre column and edge as shares of the picture, and
             strength of the shadow in [0, 1].

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 
@@ -25,6 +26,15 @@ from imgedit_gym.tasks.adverts.tables import GoalTables
 from imgedit_gym.tasks.adverts.vocabulary import checked_vocabulary
 from imgedit_gym.tasks.pixel_checklist import PixelChecklist
 from imgedit_gym.tasks.users import load_user_task
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What belongs to one batch: its adverts as numbers, its tensors as a kernel takes them, and its checklist."""
+
+    scene: SceneBatch
+    arrays: Any
+    checklist: PixelChecklist
 
 
 class Adverts:
@@ -63,7 +73,7 @@ class Adverts:
             )
         changes: dict[str, Any] = {}
         if overlap is not None:
-            if not 0.0 <= overlap <= 1.0:
+            if not isinstance(overlap, (int, float)) or isinstance(overlap, bool) or not 0.0 <= overlap <= 1.0:
                 raise ImgEditError(f"overlap must be in [0, 1]; found {overlap!r}")
             changes["overlap"] = float(overlap)
         for name, span, most in (("objects", objects, 9), ("steps", steps, 8)):
@@ -79,27 +89,25 @@ class Adverts:
         self.tables = GoalTables(self.book, self.stock, self.vocabulary)
         self.renderer = Renderer(self.stock)
         self._split_arrays = self.tables.split(self.split)
-        self._scenes: dict[int, SceneBatch] = {}
-        self._arrays: dict[int, Any] = {}
-        self._checklists: dict[int, PixelChecklist] = {}
 
     def allocate(self, n: int) -> TaskBatch:
         """Room for n tasks; see :class:`imgedit_gym.tasks.base.TaskSource`."""
         batch = TaskBatch.empty(n, self.stock.size, self.max_plan_steps, self.stock.device)
         batch.reader = self
-        self._scenes[id(batch)] = SceneBatch.empty(n, self.stock.device)
-        tensors = {name: getattr(batch, name) for name in struct_fields(TaskArrays)}
-        self._arrays[id(batch)] = struct_of(TaskArrays, tensors)
-        self._checklists[id(batch)] = PixelChecklist(batch, self.stock, self.tables.sets.tensor(self.stock.device))
+        batch.kept = _Kept(
+            scene=SceneBatch.empty(n, self.stock.device),
+            arrays=struct_of(TaskArrays, {name: getattr(batch, name) for name in struct_fields(TaskArrays)}),
+            checklist=PixelChecklist(batch, self.stock, self.tables.sets.tensor(self.stock.device)),
+        )
         return batch
 
     def checklist(self, batch: TaskBatch) -> PixelChecklist:
         """The checklist of a batch that :meth:`allocate` made."""
-        return self._checklists[id(batch)]
+        return cast(_Kept, batch.kept).checklist
 
     def scene(self, batch: TaskBatch) -> SceneBatch:
         """The adverts of a batch as numbers, for drawing variations of them."""
-        return self._scenes[id(batch)]
+        return cast(_Kept, batch.kept).scene
 
     def sample(self, batch: TaskBatch, rows: torch.Tensor, keys: torch.Tensor) -> None:
         """Write adverts into rows of a batch; see :class:`imgedit_gym.tasks.base.TaskSource`."""
@@ -122,7 +130,7 @@ class Adverts:
                 self.max_plan_steps,
                 used,
                 scene.arrays,
-                self._arrays[id(batch)],
+                batch.kept.arrays,
             ],
             stock.device,
         )
@@ -245,7 +253,7 @@ def _span(name: str, span: Any, most: int) -> tuple[int, int]:
     if (
         isinstance(span, (tuple, list))
         and len(span) == 2
-        and all(isinstance(end, int) for end in span)
+        and all(isinstance(end, int) and not isinstance(end, bool) for end in span)
         and 1 <= span[0] <= span[1] <= most
     ):
         return span[0], span[1]

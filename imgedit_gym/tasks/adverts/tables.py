@@ -14,12 +14,21 @@ from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE
 from imgedit_gym.core.vocabulary import Vocabulary
 from imgedit_gym.kernels.runtime import struct_of
 from imgedit_gym.tasks.adverts.goals import Goal, GoalBook
-from imgedit_gym.tasks.adverts.sample_kernels import DIM, SMOOTH_KINDS, GoalArrays, SplitArrays
+from imgedit_gym.tasks.adverts.sample_kernels import (
+    DIM,
+    RULE_LIMIT,
+    RULE_RECOLOR,
+    RULES,
+    SMOOTH_KINDS,
+    WANTS,
+    GoalArrays,
+    SplitArrays,
+)
 from imgedit_gym.tasks.adverts.splits import Split
 
-FORBIDS, WANTS = 3, 2
-RULE_RECOLOR, RULE_LIMIT = 3, 4
-RULES = 5
+FORBIDS = RULE_RECOLOR
+"""Most clauses of a goal that forbid something: their rules stand before the others."""
+
 KIND_SHARES = {"smooth": 0.19, "texture": 0.23, "day": 0.14, "lit": 0.44}
 """How often backgrounds are smooth, textured, sceneries in daylight and sceneries in a light of their own."""
 

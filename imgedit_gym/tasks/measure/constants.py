@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import TONES
 from imgedit_gym.kernels.reduce import GRID as _GRID
 
@@ -26,6 +26,18 @@ SHORTLIST = wp.constant(SHORTLIST_LENGTH)
 SLOTS = wp.constant(MAX_OBJECTS)
 HEADLINE = wp.constant(LABEL_HEADLINE)
 ROWS = wp.constant(MAX_REQUIREMENTS)
+
+# kinds of requirement
+(
+    KIND_ABSENT,
+    KIND_PRESENT,
+    KIND_COLOR,
+    KIND_BACKGROUND,
+    KIND_BACKGROUND_COLOR,
+    KIND_HEADLINE,
+    KIND_TONE,
+    KIND_COUNT,
+) = (wp.constant(int(kind)) for kind in tuple(Kind)[1:9])
 
 # how well a thing must match a sprite
 EXACT = wp.constant(8.0)

@@ -23,10 +23,10 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     """The background's own change of colour, and how its visible part looks."""
     n = first + wp.tid()
     b = int(rows[n])
-    recolor = wanted(known, b, 5)
+    recolor = wanted(known, b, const.KIND_BACKGROUND_COLOR)
     found.ground_own[n] = 0
     found.ground_match[n] = 0.0
-    if recolor < 0 and wanted(known, b, 4) < 0 and found.plate[n] != -2:
+    if recolor < 0 and wanted(known, b, const.KIND_BACKGROUND) < 0 and found.plate[n] != -2:
         # nobody asks
         show_ground(known, found, n, b)
         return

@@ -29,6 +29,8 @@ from imgedit_gym.tasks.measure.arrays import Found, Known, ground_color, plate_p
     const double vl = ((double)lumas - (double)luma * (double)luma / n) * 1.0e-6;
     const double vt = (double)covers - (double)cover * (double)cover / n;
     const double cov = ((double)both - (double)luma * (double)cover / n) * 1.0e-3;
+    // a part that a short text hardly reaches tells nothing
+    if (parts > 1 && vt / n < 2000.0) return 1.0f;
     if (vl / n < 60.0 || vt <= 0.0) return 0.0f;
     return (float)((cov < 0.0 ? -cov : cov) / sqrt(vl * vt));
 """)
@@ -54,7 +56,7 @@ def _text_match(canvas: wp.array4d(dtype=wp.uint8), known: Known, n: int, b: int
 def _poorest_match(
     canvas: wp.array4d(dtype=wp.uint8), known: Known, n: int, b: int, row: int, sy: int, sx: int
 ) -> float:
-    """The lowest of the correlations over the thirds of the headline's box."""
+    """The lowest of the correlations over the thirds of the headline's box that the text reaches."""
     at = known.headline_box
     box = wp.vec4i(at[b, 0], at[b, 1], at[b, 2], at[b, 3])
     poorest = float(1.0)
@@ -118,7 +120,7 @@ def read_headlines(
         kept = ramp(_text_match(canvas, known, n, b, row, sy, sx), 0.5, 0.75)
         found.headline_kept[n] = kept * ramp(_text_ground(canvas, known, found, n, b, row, sy, sx), 40.0, 22.0)
     for r in range(const.ROWS):
-        if known.requirements[b, r, 0] == 6:
+        if known.requirements[b, r, 0] == const.KIND_HEADLINE:
             best = float(0.0)
             best_row = int(-1)
             for t in range(known.requirements[b, r, 4]):
@@ -128,15 +130,15 @@ def read_headlines(
                     best_row = known.requirements[b, r, 3] + t
             if best_row >= 0:
                 gap = _text_ground(canvas, known, found, n, b, best_row, sy, sx)
-                if wanted(known, b, 7) == const.SOFT:
+                if wanted(known, b, const.KIND_TONE) == const.SOFT:
                     # letters bleed into what is between them
                     blurred = ramp(found.sharpness[n], 0.7, 0.3)
                     best += 0.1 + 0.15 * blurred
                     gap -= 10.0 + 10.0 * blurred
-                if wanted(known, b, 7) == const.CRISP and found.sharpness[n] > 1.1:
+                if wanted(known, b, const.KIND_TONE) == const.CRISP and found.sharpness[n] > 1.1:
                     # edges leave bright and dark lines beside them
                     best += 0.05
                     gap -= 8.0
                 # half a headline is none
-                whole = ramp(_poorest_match(canvas, known, n, b, best_row, sy, sx), 0.15, 0.3)
+                whole = ramp(_poorest_match(canvas, known, n, b, best_row, sy, sx), 0.25, 0.45)
                 found.headline_new[n] = ramp(best, 0.55, 0.7) * ramp(gap, 25.0, 16.0) * whole

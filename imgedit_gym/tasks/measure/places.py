@@ -37,7 +37,7 @@ def recognised(found: Found, n: int, cell: int, size: int) -> bool:
 
 
 @wp.func
-def in_shadow(known: Known, found: Found, n: int, b: int, cell: int, size: int) -> bool:
+def in_shadow(found: Found, n: int, cell: int, size: int) -> bool:
     """Whether a cell shows the ground, darker, under or just below a recognised new thing."""
     if found.named[n, const.FINDS] == 0:
         return False
@@ -60,7 +60,7 @@ def in_shadow(known: Known, found: Found, n: int, b: int, cell: int, size: int) 
 
 
 @wp.func
-def _beside_thing(known: Known, found: Found, n: int, b: int, cell: int, size: int) -> bool:
+def _beside_thing(found: Found, n: int, cell: int, size: int) -> bool:
     """Whether a cell lies just outside a recognised new thing and differs from the ground by its edge alone."""
     if found.named[n, const.FINDS] == 0:
         return False
@@ -97,7 +97,7 @@ def check_places(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
         cell = cell_at(place, i)
         if known.labels[b, cell] == label:
             as_ground = (found.flags[n, cell] & const.AS_BACKGROUND) != 0
-            if not as_ground and _beside_thing(known, found, n, b, cell, size):
+            if not as_ground and _beside_thing(found, n, cell, size):
                 # half a new thing's edge, half background: it tells nothing
                 continue
             cells += 1.0
@@ -105,7 +105,7 @@ def check_places(first: int, known: Known, rows: wp.array(dtype=wp.int64), found
                 clean += 1.0
                 bare += 1.0
                 bare_clean += 1.0
-            elif recognised(found, n, cell, size) or in_shadow(known, found, n, b, cell, size):
+            elif recognised(found, n, cell, size) or in_shadow(found, n, cell, size):
                 clean += 1.0
             else:
                 bare += 1.0

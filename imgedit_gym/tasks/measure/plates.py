@@ -258,9 +258,9 @@ def fit_plate(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: F
     own_gap = _own_gap(found.sampled[n], known.ground_sampled[b], known.plate_sampled[b])
     if own_gap < 3.0:
         return
-    kinds = wp.max(wanted(known, b, 4), 0)
-    recolor = wanted(known, b, 5)
-    tone = wanted(known, b, 7)
+    kinds = wp.max(wanted(known, b, const.KIND_BACKGROUND), 0)
+    recolor = wanted(known, b, const.KIND_BACKGROUND_COLOR)
+    tone = wanted(known, b, const.KIND_TONE)
     colorless = tone == const.MONOCHROME or tone == const.VINTAGE
     gap = own_gap
     if kinds > 0 or tone >= 0:

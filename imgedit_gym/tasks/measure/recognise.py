@@ -345,7 +345,7 @@ def name_things(
     if f >= const.FREE and best_gap > const.DOUBTFUL:
         place = _old_place(known, b, f - const.FREE + 1, cells, size)
         for r in range(const.ROWS):
-            if known.requirements[b, r, 0] == 2:
+            if known.requirements[b, r, 0] == const.KIND_PRESENT:
                 for s in range(known.aspects.shape[0]):
                     if known.sets[known.requirements[b, r, 3], s] > 0:
                         mine = wp.vec4(

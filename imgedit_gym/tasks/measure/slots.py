@@ -75,7 +75,7 @@ def _mark_place(known: Known, found: Found, n: int, b: int, slot: int):
 def _is_asked(known: Known, b: int, slot: int) -> bool:
     """Whether a requirement asks for an object's colour."""
     for r in range(const.ROWS):
-        if known.requirements[b, r, 0] == 3 and known.requirements[b, r, 2] == slot:
+        if known.requirements[b, r, 0] == const.KIND_COLOR and known.requirements[b, r, 2] == slot:
             return True
     return False
 

@@ -21,9 +21,16 @@ from imgedit_gym.tasks.measure.arrays import (
 from imgedit_gym.tasks.measure.looks import look_gap, sum_up
 
 _TRIED = wp.constant(27)
+"""Looks that are tried; see :func:`_tried`."""
+
 _SAMPLED = wp.constant(8)
+"""Every how manieth cell they are tried on."""
+
 _FEW = wp.constant(40.0)
+"""Weight of the objects' cells below which they are tried on more."""
+
 _TURNS = wp.constant(3)
+"""Times that a look is fitted closer."""
 
 
 @wp.func
@@ -128,12 +135,6 @@ def _look_of(i: int) -> int:
     if i == 17 or i >= 25:
         return const.MONOCHROME
     return -1
-
-
-@wp.func
-def _mapped(m: wp.mat44, color: wp.vec3) -> wp.vec3:
-    out = m * wp.vec4(color[0], color[1], color[2], 1.0)
-    return wp.vec3(out[0], out[1], out[2])
 
 
 @wp.func
@@ -335,7 +336,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     """The tone of each picture, and how well it is the one that was asked for."""
     n = first + wp.tid()
     b = int(rows[n])
-    tone = wanted(known, b, 7)
+    tone = wanted(known, b, const.KIND_TONE)
     found.tone[n] = wp.identity(n=3, dtype=wp.float32)
     found.untone[n] = wp.identity(n=3, dtype=wp.float32)
     found.offset[n] = wp.vec3(0.0, 0.0, 0.0)
@@ -356,7 +357,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
         else:
             found.trust[n, cell] = _rated(known, found, n, b, cell, 1.0)
             things += found.trust[n, cell]
-    if wanted(known, b, 5) < 0 and found.plate[n] != -2:
+    if wanted(known, b, const.KIND_BACKGROUND_COLOR) < 0 and found.plate[n] != -2:
         ground_weight = wp.clamp(2.0 * things / ground, 0.05, 1.0)
         if (tone == const.SOFT or tone == const.CRISP) and things > 2.0:
             # a pattern of straight edges hardly shows how soft it is

@@ -81,7 +81,7 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
         arg = known.requirements[b, r, 3]
         count = known.requirements[b, r, 4]
         value = float(0.0)
-        if kind == 1:
+        if kind == const.KIND_ABSENT:
             gone = ramp(found.slot_source[n, slot], 0.4, 0.2)
             if (
                 gone < 1.0
@@ -103,20 +103,20 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
                     if sprite >= 0 and found.find_quality[n, f] > 0.5:
                         if known.sets[arg, sprite] > 0:
                             value = float(0.0)
-        if kind == 2:
+        if kind == const.KIND_PRESENT:
             value = _presence(known, found, n, b, arg, count)
-        if kind == 3:
+        if kind == const.KIND_COLOR:
             shown = found.slot_color[n, slot]
             if shown % 16 == arg or shown / 16 == arg:
                 value = found.slot_form[n, slot]
-        if kind == 4:
+        if kind == const.KIND_BACKGROUND:
             plate = found.plate[n]
             if plate == -2:
                 value = ramp(found.ground_spread[n], 6.0, 4.0) * ramp(found.ground_detail[n][0], 4.5, 3.0)
             elif plate >= 0:
                 if ((arg >> (plate / known.variants)) & 1) == 1:
                     value = ramp(found.ground_match[n], 0.5, 0.75)
-        if kind == 5:
+        if kind == const.KIND_BACKGROUND_COLOR:
             nearest = float(1.0e9)
             named = int(-1)
             for c in range(known.colors.shape[0]):
@@ -131,11 +131,11 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
                 value = value * ramp(found.ground_match[n], 0.3, 0.55)
                 if detail[1] < 3.5:
                     value = ramp(detail[0], 10.0, 6.0)
-        if kind == 6:
+        if kind == const.KIND_HEADLINE:
             value = found.headline_new[n]
-        if kind == 7:
+        if kind == const.KIND_TONE:
             value = found.tone_value[n]
-        if kind == 8:
+        if kind == const.KIND_COUNT:
             have = _count_members(known, found, n, b, arg, 0.5)
             if have <= count and have >= slot:
                 value = float(1.0)
@@ -169,7 +169,7 @@ def reach_verdicts(first: int, known: Known, rows: wp.array(dtype=wp.int64), fou
             flags = found.flags[n, cell]
             fine = (flags & (const.AS_BACKGROUND | const.AS_SOURCE)) != 0
             if not fine:
-                fine = recognised(found, n, cell, size) or in_shadow(known, found, n, b, cell, size)
+                fine = recognised(found, n, cell, size) or in_shadow(found, n, cell, size)
             if not fine and label >= 1 and label <= const.SLOTS:
                 # an object that was asked to change colour is not damage
                 fine = found.slot_form[n, label - 1] > 0.5 and known.keep[b, label] == wp.uint8(0)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.audit.variants import ORDER, in_other_order, in_other_words, members, watched
+from benchmarks.audit.variants import ORDER, WORDING, in_other_order, in_other_words, members, watched
 from benchmarks.checklist.judging import finished_cases
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.judges.prompting import load_wording
@@ -60,8 +60,6 @@ def test_words_are_others_and_come_back(engine, asked):
 
 
 def test_the_paraphrase_has_a_question_for_every_kind():
-    from benchmarks.audit.variants import WORDING
-
     own, other = load_wording("wording.v1"), load_wording("paraphrase.v1", WORDING)
     assert set(own) == set(other)
     assert all(own[kind] != other[kind] for kind in own)
