@@ -151,30 +151,48 @@ def reduce_cells(images: torch.Tensor, rows: torch.Tensor, means: torch.Tensor, 
 @wp.func_native(f"""
     const int cells = {GRID};
     const unsigned char* picture = images.data + (size_t)b * size * size * 3;
-    float* low = (float*)(lows.data + (size_t)b * cells * cells);
-    float* high = (float*)(highs.data + (size_t)b * cells * cells);
-    for (int column = 0; column < cells; ++column) {{
-        const int cell = row * cells + column;
-        const int y0 = row * size / cells, y1 = (row + 1) * size / cells;
-        const int x0 = column * size / cells, x1 = (column + 1) * size / cells;
-        const double area = (double)((y1 - y0) * (x1 - x0));
-        for (int c = 0; c < 3; ++c) {{
-            long long sum = 0, squares = 0, cubes = 0;
-            for (int y = y0; y < y1; ++y)
-                for (int x = x0; x < x1; ++x) {{
-                    const int p = picture[3 * (y * size + x) + c];
-                    sum += p;
-                    squares += p * p;
-                    cubes += p * p * p;
-                }}
-            const double mean = (double)sum / area, square = (double)squares / area, cube = (double)cubes / area;
-            const double spread = square - mean * mean, variance = spread > 0.0 ? spread : 0.0;
-            const double third = cube - 3.0 * mean * square + 2.0 * mean * mean * mean;
-            const double half_skew = variance > 1.0e-3 ? 0.5 * third / variance : 0.0;
-            const double root = sqrt(half_skew * half_skew + variance);
-            low[3 * cell + c] = (float)(mean + half_skew - root);
-            high[3 * cell + c] = (float)(mean + half_skew + root);
+    const size_t start = ((size_t)b * cells + row) * cells;
+    float *low = (float*)(lows.data + start), *high = (float*)(highs.data + start);
+    const int y0 = row * size / cells, y1 = (row + 1) * size / cells;
+    // no sum of cubes exceeds 32 bits: a cell has 256 pixels at most
+    unsigned int sums[3 * cells], squares[3 * cells], cubes[3 * cells];
+    for (int i = 0; i < 3 * cells; ++i) sums[i] = squares[i] = cubes[i] = 0;
+    auto add = [&](int i, unsigned int p) __attribute__((always_inline)) {{
+        sums[i] += p;
+        squares[i] += p * p;
+        cubes[i] += p * p * p;
+    }};
+    auto gather = [&](const int width) __attribute__((always_inline)) {{
+        for (int y = y0; y < y1; ++y) {{
+            const unsigned char* line = picture + 3 * y * size;
+            for (int cell = 0; cell < cells; ++cell)
+                for (int x = 0; x < width; ++x)
+                    for (int c = 0; c < 3; ++c) add(3 * cell + c, line[3 * (cell * width + x) + c]);
         }}
+    }};
+    // known widths make these loops fast
+    if (size == 2 * cells)
+        gather(2);
+    else if (size == 4 * cells)
+        gather(4);
+    else
+        for (int y = y0; y < y1; ++y)
+            for (int cell = 0; cell < cells; ++cell)
+                for (int x = cell * size / cells; x < (cell + 1) * size / cells; ++x)
+                    for (int c = 0; c < 3; ++c) add(3 * cell + c, picture[3 * (y * size + x) + c]);
+    double areas[3 * cells];
+    for (int i = 0; i < 3 * cells; ++i)
+        areas[i] = (double)((y1 - y0) * ((i / 3 + 1) * size / cells - i / 3 * size / cells));
+    for (int i = 0; i < 3 * cells; ++i) {{
+        const double area = areas[i];
+        const double mean = (double)sums[i] / area, square = (double)squares[i] / area, cube = (double)cubes[i] / area;
+        const double spread = square - mean * mean, variance = spread > 0.0 ? spread : 0.0;
+        const double third = cube - 3.0 * mean * square + 2.0 * mean * mean * mean;
+        const double slope = 0.5 * third / (variance > 1.0e-3 ? variance : 1.0);
+        const double half_skew = variance > 1.0e-3 ? slope : 0.0;
+        const double root = sqrt(half_skew * half_skew + variance);
+        low[i] = (float)(mean + half_skew - root);
+        high[i] = (float)(mean + half_skew + root);
     }}
 """)
 def _part_strip(

@@ -3,19 +3,151 @@
 
 import warp as wp
 
-from imgedit_gym.kernels.color import distance
+from imgedit_gym.kernels.lanes import LANES_CODE
+from imgedit_gym.kernels.reduce import GRID as _GRID
 from imgedit_gym.tasks.measure import constants as const
-from imgedit_gym.tasks.measure.arrays import (
-    Found,
-    Known,
-    ground_cell,
-    is_ground,
-    plate_cell,
-    plate_fine,
-    ramp,
-    show_ground,
-    wanted,
+from imgedit_gym.tasks.measure.arrays import Found, Known, ramp, show_ground, wanted
+
+_CELLS = _GRID * _GRID
+_NEAR = "30.0f"
+"""Distance up to which a cell shows the background."""
+
+
+@wp.func_native(
+    LANES_CODE
+    + f"""
+    const float *seen = (const float*)cells.data, *plain = (const float*)plate.data;
+    float gain[3] = {{1.0f, 1.0f, 1.0f}}, offset[3] = {{0.0f, 0.0f, 0.0f}};
+    for (int turn = 0; turn < 4; ++turn) {{
+        // cells that are far from the fit so far, as things stand there, weigh less
+        auto look = [&](int i, lanes* c, lanes* e) {{
+            read_colors(seen + 3 * i, c);
+            read_colors(plain + 3 * i, e);
+            lanes apart = (lanes)0.0f;
+            for (int k = 0; k < 3; ++k) apart += magnitude(c[k] - (gain[k] * e[k] + offset[k]));
+            const lanes far = turn > 0 ? apart / 30.0f : (lanes)0.0f;
+            return read_bytes(ground.data + i) / (1.0f + far * far);
+        }};
+        lanes weight = (lanes)0.0f, ours[3], theirs[3], top[3], bottom[3];
+        for (int k = 0; k < 3; ++k) ours[k] = theirs[k] = top[k] = bottom[k] = (lanes)0.0f;
+        for (int i = 0; i < {_CELLS}; i += width) {{
+            lanes c[3], e[3];
+            const lanes w = look(i, c, e);
+            weight += w;
+            for (int k = 0; k < 3; ++k) ours[k] += w * c[k], theirs[k] += w * e[k];
+        }}
+        const float all = sum(weight);
+        float own[3], others[3];
+        for (int k = 0; k < 3; ++k) {{
+            own[k] = sum(ours[k]) / wp::max(all, 1.0e-3f);
+            others[k] = sum(theirs[k]) / wp::max(all, 1.0e-3f);
+        }}
+        for (int i = 0; i < {_CELLS}; i += width) {{
+            lanes c[3], e[3];
+            const lanes w = look(i, c, e);
+            for (int k = 0; k < 3; ++k) {{
+                const lanes off = e[k] - others[k];
+                top[k] += w * off * (c[k] - own[k]);
+                bottom[k] += w * off * off;
+            }}
+        }}
+        for (int k = 0; k < 3; ++k) {{
+            const float ridge = 4.0f * all;
+            gain[k] = wp::min(wp::max((sum(top[k]) + ridge) / (sum(bottom[k]) + ridge), -2.0f), 3.0f);
+            offset[k] = own[k] - gain[k] * others[k];
+        }}
+    }}
+    for (int k = 0; k < 3; ++k) {{
+        gains.data[n][k] = gain[k];
+        offsets.data[n][k] = offset[k];
+    }}
+"""
 )
+def _fit_recolor(
+    cells: wp.array(dtype=wp.vec3),
+    plate: wp.array(dtype=wp.vec3),
+    ground: wp.array(dtype=wp.uint8),
+    n: int,
+    gains: wp.array(dtype=wp.vec3),
+    offsets: wp.array(dtype=wp.vec3),
+):
+    """Gain and offset of each channel, those of picture n, by which its background differs from its own plate."""
+    ...
+
+
+@wp.func_native(
+    LANES_CODE
+    + f"""
+    const float *seen = (const float*)cells.data, *below = (const float*)bare.data;
+    // what the plate shows; all of one colour, it has no detail
+    auto show = [&](int i, lanes* e) {{
+        if (!blank) return read_colors((const float*)plate.data + 3 * i, e);
+        for (int k = 0; k < 3; ++k) e[k] = (lanes)color[k];
+    }};
+    auto look = [&](int i, lanes* c) {{
+        lanes ground_here[3], apart = (lanes)0.0f;
+        read_colors(seen + 3 * i, c);
+        read_colors(below + 3 * i, ground_here);
+        for (int k = 0; k < 3; ++k) apart += magnitude(c[k] - ground_here[k]);
+        return apart / 3.0f < {_NEAR} ? read_bytes(ground.data + i) : (lanes)0.0f;
+    }};
+    lanes visible = (lanes)0.0f, count = (lanes)0.0f, ours[3], theirs[3];
+    for (int k = 0; k < 3; ++k) ours[k] = theirs[k] = (lanes)0.0f;
+    for (int i = 0; i < {_CELLS}; i += width) {{
+        lanes c[3], e[3];
+        const lanes w = look(i, c);
+        show(i, e);
+        visible += read_bytes(ground.data + i);
+        count += w;
+        for (int k = 0; k < 3; ++k) ours[k] += w * c[k], theirs[k] += w * e[k];
+    }}
+    const float near = sum(count), total = wp::max(near, 1.0f);
+    float own[3], others[3];
+    for (int k = 0; k < 3; ++k) own[k] = sum(ours[k]) / total, others[k] = sum(theirs[k]) / total;
+    lanes cov = (lanes)0.0f, vc = (lanes)0.0f, ve = (lanes)0.0f, dc = (lanes)0.0f, de = (lanes)0.0f;
+    for (int i = 0; i < {_CELLS}; i += width) {{
+        lanes c[3], e[3];
+        const lanes w = look(i, c);
+        show(i, e);
+        for (int k = 0; k < 3; ++k) {{
+            const lanes mine = c[k] - own[k], other = e[k] - others[k];
+            cov += w * mine * other;
+            vc += w * mine * mine;
+            ve += w * other * other;
+        }}
+        dc += w * read(detail.data + i);
+        if (!blank) de += w * read(plate_detail.data + i);
+    }}
+    const float found[] = {{near, sum(visible), own[0], own[1], own[2], sum(cov), sum(vc), sum(ve), sum(dc), sum(de)}};
+    for (int i = 0; i < 10; ++i) sums.data[i] = found[i];
+"""
+)
+def _survey_ground(
+    cells: wp.array(dtype=wp.vec3),
+    detail: wp.array(dtype=wp.float32),
+    bare: wp.array(dtype=wp.vec3),
+    ground: wp.array(dtype=wp.uint8),
+    plate: wp.array(dtype=wp.vec3),
+    plate_detail: wp.array(dtype=wp.float32),
+    blank: bool,
+    color: wp.vec3,
+    sums: wp.array(dtype=wp.float32),
+):
+    """How the visible background and its plate look.
+
+    Args:
+        cells: What the cells show.
+        detail: Their detail.
+        bare: What the bare background shows.
+        ground: Which cells the source left to the background.
+        plate: The plate that it shows,
+        plate_detail: and that plate's detail.
+        blank: Whether it shows one colour instead, ``color``.
+        color: That colour.
+        sums: Written: how many cells show the background, of how many; its mean colour; and, summed over those cells,
+            covariance with the plate, own variance, the plate's, own detail and the plate's.
+    """
+    ...
 
 
 @wp.kernel
@@ -34,83 +166,37 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
         found.ground_own[n] = 1
         found.ground_gain[n] = wp.vec3(1.0, 1.0, 1.0)
         found.ground_offset[n] = wp.vec3(0.0, 0.0, 0.0)
-    if recolor >= 0 and found.plate[n] != -2:
-        g = wp.vec3(1.0, 1.0, 1.0)
-        o = wp.vec3(0.0, 0.0, 0.0)
-        for turn in range(4):
-            w_sum = float(0.0)
-            me = wp.vec3(0.0, 0.0, 0.0)
-            mc = wp.vec3(0.0, 0.0, 0.0)
-            for cell in range(const.CELLS):
-                if is_ground(known, b, cell):
-                    e = known.plate[b, cell]
-                    c = found.cells[n, cell]
-                    w = float(1.0)
-                    if turn > 0:
-                        far = distance(c, wp.cw_mul(g, e) + o) / 10.0
-                        w = 1.0 / (1.0 + far * far)
-                    w_sum += w
-                    me += w * e
-                    mc += w * c
-            me = me / wp.max(w_sum, 1.0e-3)
-            mc = mc / wp.max(w_sum, 1.0e-3)
-            top = wp.vec3(0.0, 0.0, 0.0)
-            bottom = wp.vec3(0.0, 0.0, 0.0)
-            for cell in range(const.CELLS):
-                if is_ground(known, b, cell):
-                    e = known.plate[b, cell]
-                    c = found.cells[n, cell]
-                    w = float(1.0)
-                    if turn > 0:
-                        far = distance(c, wp.cw_mul(g, e) + o) / 10.0
-                        w = 1.0 / (1.0 + far * far)
-                    top += w * wp.cw_mul(e - me, c - mc)
-                    bottom += w * wp.cw_mul(e - me, e - me)
-            for k in range(3):
-                ridge = 4.0 * w_sum
-                g[k] = wp.clamp((top[k] + ridge) / (bottom[k] + ridge), -2.0, 3.0)
-            o = mc - wp.cw_mul(g, me)
+    plate = found.plate[n]
+    if recolor >= 0 and plate != -2:
         found.ground_own[n] = 1
-        found.ground_gain[n] = g
-        found.ground_offset[n] = o
+        _fit_recolor(found.cells[n], known.plate[b], known.ground[b], n, found.ground_gain, found.ground_offset)
     show_ground(known, found, n, b)
 
     # how the visible background looks now
-    count = float(0.0)
-    mean = wp.vec3(0.0, 0.0, 0.0)
-    for cell in range(const.CELLS):
-        if is_ground(known, b, cell):
-            expected = ground_cell(found, n, cell)
-            if distance(found.cells[n, cell], expected) < 30.0:
-                mean += found.cells[n, cell]
-                count += 1.0
+    shown = known.plate[b]
+    fine = known.plate_detail[b]
+    if plate >= 0:
+        shown = known.stock_cells[plate]
+        fine = known.stock_detail[plate]
+    sums = found.sums[n]
+    _survey_ground(
+        found.cells[n],
+        found.detail[n],
+        found.bare[n],
+        known.ground[b],
+        shown,
+        fine,
+        plate == -2,
+        found.ground_mean[n],
+        sums,
+    )
+    count = sums[0]
+    cov = sums[5]
+    vc = sums[6]
+    ve = sums[7]
     total = wp.max(count, 1.0)
-    mean = mean / total
-    me = wp.vec3(0.0, 0.0, 0.0)
-    for cell in range(const.CELLS):
-        if is_ground(known, b, cell):
-            expected = ground_cell(found, n, cell)
-            if distance(found.cells[n, cell], expected) < 30.0:
-                me += plate_cell(known, found, n, b, cell) / total
-    cov = float(0.0)
-    vc = float(0.0)
-    ve = float(0.0)
-    dc = float(0.0)
-    de = float(0.0)
-    visible = float(0.0)
-    for cell in range(const.CELLS):
-        if is_ground(known, b, cell):
-            visible += 1.0
-            plate = plate_cell(known, found, n, b, cell)
-            expected = ground_cell(found, n, cell)
-            if distance(found.cells[n, cell], expected) < 30.0:
-                cov += wp.dot(found.cells[n, cell] - mean, plate - me)
-                vc += wp.dot(found.cells[n, cell] - mean, found.cells[n, cell] - mean)
-                ve += wp.dot(plate - me, plate - me)
-                dc += found.detail[n, cell]
-                de += plate_fine(known, found, n, b, cell)
-    if found.plate[n] != -2:
-        found.ground_mean[n] = mean
+    if plate != -2:
+        found.ground_mean[n] = wp.vec3(sums[2], sums[3], sums[4])
     found.ground_spread[n] = wp.sqrt(vc / (3.0 * total))
     match = float(0.0)
     if ve / total > 12.0:
@@ -118,5 +204,5 @@ def fit_ground(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: 
     else:
         match = ramp(vc / total, 220.0, 120.0)
     # a background that only a part of the picture shows is not there
-    found.ground_match[n] = match * ramp(count / wp.max(visible, 1.0), 0.45, 0.7)
-    found.ground_detail[n] = wp.vec2(dc / total, de / total)
+    found.ground_match[n] = match * ramp(count / wp.max(sums[1], 1.0), 0.45, 0.7)
+    found.ground_detail[n] = wp.vec2(sums[8] / total, sums[9] / total)

@@ -5,13 +5,20 @@ import warp as wp
 
 from imgedit_gym.tasks.measure import constants as const
 from imgedit_gym.tasks.measure.arrays import Found, Known, ramp, tone_scale
-from imgedit_gym.tasks.measure.matching import Shortlist, gap_to, light_on, likeness_to, pick, spread_of, take_view
+from imgedit_gym.tasks.measure.matching import (
+    Shortlist,
+    gap_to,
+    light_on,
+    likeness_to,
+    pick,
+    settle_box,
+    spread_of,
+    take_view,
+)
 from imgedit_gym.tasks.measure.outline import tight_box
 
 _Gaps = wp.types.vector(length=const.SHORTLIST_LENGTH, dtype=wp.float32)
 
-_MOVES = wp.constant(14)
-_WHOLE_MOVES = wp.constant(6)
 _HELD = wp.constant(0.1)
 _BLURRED = wp.constant(0.08)
 """Share of its surroundings in a cell from which on things are compared with blurred sprites."""
@@ -99,23 +106,6 @@ def _old_place(known: Known, b: int, label: int, cells: wp.vec4i, size: int) -> 
     top = wp.clamp(0.5 * float(y0 + y1) - 0.5 * edge, 0.0, float(size) - edge)
     left = wp.clamp(0.5 * float(x0 + x1) - 0.5 * edge, 0.0, float(size) - edge)
     return wp.vec3(top, left, edge)
-
-
-@wp.func
-def _moved(box: wp.vec4, move: int, reach: float) -> wp.vec4:
-    """A box moved as a whole, grown or shrunk about its middle, or with one side moved."""
-    moved = wp.vec4(box)
-    way = reach * (float(move % 2) * 2.0 - 1.0)
-    what = move / 2
-    if what < 2:
-        moved[what] = moved[what] + way
-        moved[what + 2] = moved[what + 2] + way
-    elif what == 2:
-        share = (box[3] - box[1]) / (box[2] - box[0])
-        moved = moved + 0.5 * way * wp.vec4(-1.0, -share, 1.0, share)
-    else:
-        moved[what - 3] = moved[what - 3] + way
-    return moved
 
 
 @wp.func
@@ -214,8 +204,10 @@ def name_things(
     scale = tone_scale(found, n)
     table = _table(found, n)
     plate = known.plates[b]
+    new_light = known.light[b]
     if found.plate[n] >= 0:
         plate = known.stock_plates[found.plate[n]]
+        new_light = known.lights[found.plate[n] / known.variants]
     # a blurred edge reaches further than the thing
     far = (24.0 + 60.0 * wp.max(found.blend[n] - _BLURRED, 0.0)) * scale
     share = 1.0 / float(const.COARSE * const.COARSE) / scale
@@ -312,28 +304,25 @@ def name_things(
                     at = k
             s = shortlist[at]
             if s >= 0 and gaps[at] < const.HOPELESS and (turn == 0 or gaps[at] < best_gap + 12.0):
-                mine = wp.vec4(box)
-                gap = float(1.0e9)
-                reach = 0.12 * wp.max(box[2] - box[0], box[3] - box[1])
-                _take(canvas, known, found, n, b, mine, 2, half)
-                gap = _quick_gap(known, found, n, b, s, mine, gap, half)
-                for round in range(3):
-                    # as a whole first, side by side later
-                    moves = int(_MOVES)
-                    if round == 0:
-                        moves = int(_WHOLE_MOVES)
-                    for move in range(moves):
-                        moved = _moved(mine, move, reach)
-                        if moved[2] - moved[0] > 3.0 and moved[3] - moved[1] > 3.0:
-                            _take(canvas, known, found, n, b, moved, 2, half)
-                            other = _quick_gap(known, found, n, b, s, moved, gap, half)
-                            if other < gap - 0.1:
-                                gap = other
-                                mine = wp.vec4(moved)
-                    reach = 0.5 * reach
-                    if gap > 50.0 - 8.0 * float(round):
-                        # it will not come close enough any more
-                        break
+                mine = settle_box(
+                    canvas[n],
+                    plate,
+                    found.plate[n] == -2,
+                    found.ground_mean[n],
+                    _ground_tone(found, n),
+                    _ground_offset(found, n),
+                    size,
+                    known.half_sprites[table, s],
+                    known.aspects[s],
+                    tone,
+                    offset,
+                    scale,
+                    known.light[b],
+                    found.plate[n] >= 0,
+                    new_light,
+                    _HELD,
+                    box,
+                )
                 _take(canvas, known, found, n, b, mine, 1, view)
                 gap = _fine_gap(known, found, n, b, s, mine, best_gap, view)
                 if gap < best_gap:

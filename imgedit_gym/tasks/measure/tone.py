@@ -260,14 +260,24 @@ def _fit_color(known: Known, found: Found, n: int, b: int, tone: int, few: bool)
 
 
 @wp.func
-def _around(known: Known, found: Found, n: int, b: int, cell: int) -> wp.vec3:
-    """Mean of a cell and its eight neighbours before the tone."""
-    total = wp.vec3(0.0, 0.0, 0.0)
-    for i in range(9):
-        y = wp.clamp(cell / const.GRID + i / 3 - 1, 0, const.GRID - 1)
-        x = wp.clamp(cell % const.GRID + i % 3 - 1, 0, const.GRID - 1)
-        total += _before(known, found, n, b, y * const.GRID + x)
-    return total / 9.0
+def _look_around(known: Known, found: Found, n: int, b: int):
+    """Note the mean of each cell and its eight neighbours before the tone."""
+    for cell in range(const.CELLS):
+        found.expected[n, cell] = _before(known, found, n, b, cell)
+    for cell in range(const.CELLS):
+        if found.trust[n, cell] > 0.0:
+            total = wp.vec3(0.0, 0.0, 0.0)
+            for i in range(9):
+                y = wp.clamp(cell / const.GRID + i / 3 - 1, 0, const.GRID - 1)
+                x = wp.clamp(cell % const.GRID + i % 3 - 1, 0, const.GRID - 1)
+                total += found.expected[n, y * const.GRID + x]
+            found.soft_bare[n, cell] = total / 9.0
+
+
+@wp.func
+def _around(found: Found, n: int, cell: int) -> wp.vec3:
+    """Mean of a cell and its neighbours before the tone, once they have been looked at."""
+    return found.soft_bare[n, cell]
 
 
 @wp.func
@@ -318,7 +328,7 @@ def _fit_blend(known: Known, found: Found, n: int, b: int) -> wp.vec2:
             w = found.trust[n, cell]
             if w > 0.0:
                 p = toned(found, n, _before(known, found, n, b, cell))
-                around = toned(found, n, _around(known, found, n, b, cell)) - p
+                around = toned(found, n, _around(found, n, cell)) - p
                 off = distance(found.cells[n, cell], p + blend * around)
                 weight += w
                 if off < 12.0:
@@ -376,6 +386,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
     if as_before and not detailed:
         return
     if detailed:
+        _look_around(known, found, n, b)
         fit = _fit_blend(known, found, n, b)
         found.blend[n] = fit[0]
         as_before = as_before or fit[1] > 0.65
@@ -416,7 +427,7 @@ def fit_tone(first: int, known: Known, rows: wp.array(dtype=wp.int64), found: Fo
             if is_ground(known, b, cell):
                 p = ground_under(known, found, n, b, cell, found.tone[n], found.offset[n])
             if detailed:
-                p = clamp_color(p + found.blend[n] * (toned(found, n, _around(known, found, n, b, cell)) - p))
+                p = clamp_color(p + found.blend[n] * (toned(found, n, _around(found, n, cell)) - p))
             weight += w
             near = distance(c, p)
             if distance(e, p) > 6.0:
