@@ -26,9 +26,19 @@ CHANGED, CENTRE, MESS = 91, 92, 93
 TYPE = slice(94, 97)
 """Object, background or headline."""
 
-FREE = slice(97, WIDTH)
+REGIONS = 5
+PLACE = slice(97, 97 + REGIONS**2)
+"""Part of the picture: what is gathered from several places can be counted by it."""
+
+FREE = slice(PLACE.stop, WIDTH)
 N_TINTS = 1 + len(COLORS)
 """No colour of its own, and the named ones."""
+
+
+def regions(places: int) -> torch.Tensor:
+    """The part of the picture that each place is in, ``int64 [places ** 2]``."""
+    line = torch.arange(places) * REGIONS // places
+    return (line[:, None] * REGIONS + line).flatten()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from baselines.training.judge.asking import Asker, Packed, pack
-from baselines.training.judge.kinds import Codes, Kinds
+from baselines.training.judge.kinds import FREE, KIND, TINT, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
 from baselines.training.judge.model import build, checkpoint, image_tokens
 from baselines.training.judge.optimizer import Optimizers
@@ -277,6 +277,18 @@ def rights(logits: torch.Tensor, packed: Packed) -> dict[str, float]:
     return found
 
 
+@torch.no_grad()
+def match_codes(model: Any, pairs: Pairs, shop: Workshop) -> None:
+    """Give image tokens the length that the language half knows, and nothing where it knows nothing."""
+    tokens = image_tokens(model, mosaic(pairs.before, pairs.after, shop.preset.shape.edge))
+    truth, last = true_tokens(pairs, shop.words), model.model.multi_modal_projector.linear_2
+    for part in (KIND, TINT):
+        gain = (tokens[..., part] * truth[..., part]).sum() / (truth[..., part] ** 2).sum()
+        last.weight[part] /= gain
+        last.bias[part] /= gain
+    last.weight[FREE], last.bias[FREE] = 0.0, 0.0
+
+
 def learn_together(shop: Workshop) -> Any:
     """Both halves learn to answer from pictures, drawn ones and such as the tools made."""
     vision, language = torch.load(shop.folder / "vision.pt"), torch.load(shop.folder / "language.pt")
@@ -284,15 +296,16 @@ def learn_together(shop: Workshop) -> Any:
     state = language["parts"]["model"]
     state.update({name: value for name, value in vision["parts"]["model"].items() if is_vision(name)})
     model.load_state_dict(state)
-    aids, letters = Aids(shop.words), Letters(shop.words, shop.preset.shape.places)
+    aids = Aids(shop.words)
     aids.load_state_dict(language["parts"]["aid"])
-    letters.load_state_dict(vision["parts"]["aid"])
-    aid = torch.nn.ModuleDict({"answers": aids, "letters": letters})
-    stage = Stage(shop, "joint", {"model": model, "aid": aid}, lambda name: True)
+    fresh = not (shop.folder / "joint.pt").exists()
+    stage = Stage(shop, "joint", {"model": model, "aid": aids}, lambda name: True)
     if stage.done:
         return model
     course, edge = stage.course, shop.preset.shape.edge
     drawer = Drawer(shop, course, 3)
+    if fresh:
+        match_codes(model, drawer.draw(0)[0], shop)
     asker = Asker(shop.words, drawer.worlds[0].takes)
     bench, balance = Bench(shop.words, course.tooled), Balance()
     begun = -1
@@ -319,7 +332,7 @@ def learn_together(shop: Workshop) -> Any:
             answers, logits, extra = answer_loss(model, aids, first, drawn, shop.words, pairs)
             others, their_logits, _ = answer_loss(model, None, second, tooled, shop.words)
         seen, values = vision_loss(first, pairs, shop.words)
-        loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.35 * (seen + letters.loss(first, pairs))
+        loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.35 * seen
         told = {f"tools/{name}": value for name, value in rights(their_logits, tooled).items()}
         both = {"answers": float(answers.detach()), "answers/tools": float(others.detach())}
         return loss, {**both, **_floats(extra), **values, **rights(logits, drawn), **told}

@@ -9,7 +9,20 @@ import torch.nn.functional as F
 from torch import nn
 
 from baselines.training.judge.asking import Packed
-from baselines.training.judge.kinds import CENTRE, CHANGED, KIND, MESS, N_TINTS, TINT, TONE, TYPE, WIDTH
+from baselines.training.judge.kinds import (
+    CENTRE,
+    CHANGED,
+    KIND,
+    MESS,
+    N_TINTS,
+    PLACE,
+    REGIONS,
+    TINT,
+    TONE,
+    TYPE,
+    WIDTH,
+    regions,
+)
 from baselines.training.judge.model import HEAD
 from baselines.training.judge.vocabulary import NO, YES, Words
 from baselines.training.judge.world import Pairs
@@ -36,6 +49,7 @@ def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
     tokens[..., CHANGED] = pairs.changed.float() - 0.5
     tokens[..., CENTRE] = pairs.centre.float()
     tokens[..., MESS] = pairs.mess.float()
+    tokens[..., PLACE] = 0.5 * F.one_hot(regions(round(places**0.5)), REGIONS**2).float()
     tokens[..., TYPE] = 0.5 * F.one_hot(kinds.types, 3).float()[pairs.kind]
     return tokens
 
@@ -56,9 +70,11 @@ def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch
     for at, mark in ((CENTRE, pairs.centre), (MESS, pairs.mess)):
         marks = marks + F.binary_cross_entropy_with_logits(12.0 * (tokens[..., at] - 0.5), mark.float())
     type_ = F.cross_entropy(8.0 * tokens[..., TYPE].flatten(0, 1), types.flatten())
-    near = ((tokens - truth)[..., : TYPE.stop] ** 2).sum(-1).mean()
-    total = kind + tint + 3.0 * tone + marks + 0.3 * type_ + 0.3 * near
-    parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "near": near}
+    near = ((tokens - truth)[..., : PLACE.stop] ** 2).sum(-1).mean()
+    part = truth[..., PLACE].argmax(-1)
+    place = F.cross_entropy(12.0 * tokens[..., PLACE].flatten(0, 1), part.flatten())
+    total = kind + tint + 3.0 * tone + marks + 0.3 * type_ + 0.3 * near + 0.3 * place
+    parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "near": near, "place": place}
     with torch.no_grad():
         right = logits.argmax(-1) == pairs.kind
         whole = ~pairs.mess
