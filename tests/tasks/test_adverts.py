@@ -96,8 +96,12 @@ def test_large_pictures(sampled, size):
     small_source, small = sampled(2)
     assert batch.images.shape == (2, size, size, 3)
     assert source.oracle_plan(batch, 1) == small_source.oracle_plan(small, 1)
-    shrunk = torch.nn.functional.interpolate(batch.images.permute(0, 3, 1, 2).float(), 64, mode="area")
-    assert (shrunk - small.images.permute(0, 3, 1, 2)).abs().mean() < 15
+    # so coarse that the stripes of a pattern, which need not fall on the same pixels, average out
+    shrunk, of_small = (
+        torch.nn.functional.interpolate(images.permute(0, 3, 1, 2).float(), 16, mode="area")
+        for images in (batch.images, small.images)
+    )
+    assert (shrunk - of_small).abs().mean() < 15
 
 
 # ------------------------------------------------------------------ splits

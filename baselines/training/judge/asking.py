@@ -264,11 +264,9 @@ class Asker:
         """A list of things as tokens, and how many of them the picture shows."""
         best: tuple[str, ...] = ()
         if dice.random() < 0.6:
-            # mostly one of which something is there
-            for _ in range(dice.choice((1, 4, 8))):
-                best = dice.choice(self._goal_sets)
-                if any(j in self._members[term] for term in best for j in facts.sure):
-                    break
+            # mostly one of which much is there
+            some = dice.sample(self._goal_sets, dice.choice((1, 4, 12, 24)))
+            best = max(some, key=lambda terms: sum(any(j in self._members[t] for t in terms) for j in facts.sure))
         else:
             chosen = []
             for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 4))):
@@ -288,7 +286,9 @@ class Asker:
             if index:
                 ids += self._ids_of("or") if dice.random() < 0.8 or index == len(best) - 1 else self._ids_of(",")
             ids += self._plural(term, dice)
-        return ids, sum(j in members for j in facts.sure)
+        have = sum(j in members for j in facts.sure)
+        # one of a kind is easily told: to count is what must be learned
+        return None if have == 1 and dice.random() < 0.45 else (ids, have)
 
     def _plural(self, term: str, dice: random.Random) -> list[int]:
         plural = self.words.ids.get(term + "s")

@@ -22,6 +22,7 @@ from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.tooled import Balance, Bench
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.world import Pairs, World
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.vlm.mosaic import mosaic
 
 SAVE_SECONDS = 150.0
@@ -60,7 +61,13 @@ class Workshop:
         else:
             codes = Codes.make(kinds, steps=preset.code_steps)
             checkpoint(path, **vars(codes))
-        return cls(preset, kinds, Words(kinds, codes), folder, seed)
+        words = Words(kinds, codes)
+        known = folder / "words.json"
+        if not known.exists():
+            known.write_text(json.dumps(words.tokens), encoding="utf-8")
+        elif json.loads(known.read_text(encoding="utf-8")) != list(words.tokens):
+            raise ImgEditError(f"{known}: expected the words of today's world; it has changed: train in another folder")
+        return cls(preset, kinds, words, folder, seed)
 
     def model(self) -> Any:
         """The model with its first weights."""

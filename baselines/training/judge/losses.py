@@ -203,7 +203,7 @@ def _attention_loss(
     pairs: Pairs,
     aids: Aids,
 ) -> torch.Tensor:
-    """A word looks at what it names, in head 1 at the middles of things; at the question where there is nothing."""
+    """A word looks at what it names, or at the question where there is nothing; in head 1 it looks at middles."""
     places = pairs.kind.shape[1]
     row, place, members = _names(aids, packed)
     normed = layer.input_layernorm(hidden)
@@ -226,10 +226,15 @@ def _attention_loss(
         # pairs stand in order, so their words can be multiplied pair by pair
         logits = torch.einsum("qc,qkc->qk", query, keys[row]) / HEAD**0.5 + mask[row, 0, asked]
         share = logits.log_softmax(-1)
-        there = truth.any(-1)
-        hit = share[:, :places].masked_fill(~truth, -1e4).logsumexp(-1)
-        miss = share[:, places:].logsumexp(-1)
-        loss = loss - torch.where(there, hit, miss).mean()
+        if head == 0:
+            hit = share[:, :places].masked_fill(~truth, -1e4).logsumexp(-1)
+            miss = share[:, places:].logsumexp(-1)
+            loss = loss - torch.where(truth.any(-1), hit, miss).mean()
+        else:
+            # in equal parts at every middle and at the question's beginning: how many there are can be read from that
+            begin = share.gather(1, (asked - packed.position[row, place])[:, None])[:, 0]
+            parts = 1 + truth.sum(1)
+            loss = loss - (((share[:, :places] * truth).sum(1) + begin) / parts + parts.log()).mean()
     return loss
 
 
@@ -246,11 +251,11 @@ def _readout_loss(aids: Aids, layer: int, hidden: torch.Tensor, packed: Packed, 
     count = (seen & pairs.centre[row]).sum(1)
     sprites = members[:, : aids.n_sprites].any(1)
     if layer == 1:
-        return F.cross_entropy(aids.together(state)[sprites], count[sprites].clamp_max(MOST + 1))
+        return 2.0 * F.cross_entropy(aids.together(state)[sprites], count[sprites].clamp_max(MOST + 1))
     out = aids.found(state)
     marks = torch.stack([seen.any(1), (seen & pairs.changed[row]).any(1), (seen & pairs.mess[row]).any(1)], 1)
     loss = 2.0 * F.binary_cross_entropy_with_logits(out[:, :3], marks.float())
-    loss = loss + F.cross_entropy(out[sprites, 3 : 4 + MOST], count[sprites].clamp_max(MOST))
+    loss = loss + 2.0 * F.cross_entropy(out[sprites, 3 : 4 + MOST], count[sprites].clamp_max(MOST))
     tint = torch.where(seen, pairs.tint[row], -1).amax(1)
     told = aids.single[packed.ids[row, place]] & (tint >= 0)
     if bool(told.any()):

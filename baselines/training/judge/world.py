@@ -86,7 +86,7 @@ class Recipe:
     free: float = 0.12
     toned: float = 0.3
     half: float = 0.5
-    alike: float = 0.55
+    alike: float = 0.75
     crowded: float = 0.0
     strips: float = 0.0
 
@@ -157,7 +157,7 @@ class World:
 
         # objects: Gumbel noise, with a liking for two sets in many adverts
         likes = torch.randint(len(self._sets), (n, 2), generator=draw)
-        liking = 3.5 * self._sets[likes].amax(1) * (rand(n, 1) < recipe.alike)
+        liking = 4.5 * self._sets[likes].amax(1) * (rand(n, 1) < recipe.alike)
         noise = -torch.log(-torch.log(rand(n, self.kinds.n_sprites).clamp(1e-9, 1 - 1e-7)))
         noise[:, self.kinds.n_objects :] -= 1.0
         order = (liking + noise).topk(slots * 2 + 2, dim=1).indices
