@@ -309,8 +309,10 @@ class Asker:
             number = have if dice.random() < 0.65 else dice.randint(1, have)
         else:
             number = have + (1 if dice.random() < 0.75 else dice.randint(1, 3))
-            if number > 9 or (have == 0 and dice.random() < 0.35):
+            if have == 0 and dice.random() < 0.35:
                 return None
+        if number > len(NUMBERS):
+            return None
         return "present", {"n": self._number(number, dice), "l": ids}, yes
 
     def _any(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
@@ -328,7 +330,7 @@ class Asker:
             number = max(have, 1) if dice.random() < 0.65 else max(have, 1) + dice.randint(1, 2)
         else:
             number = have - 1 if dice.random() < 0.7 else dice.randint(1, have - 1)
-        return ("count", {"n": self._number(number, dice), "l": ids}, yes) if number <= 9 else None
+        return ("count", {"n": self._number(number, dice), "l": ids}, yes) if number <= len(NUMBERS) else None
 
     def _span(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
         listed = self._listed(facts, dice)
