@@ -9,4 +9,4 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 html_theme = "furo"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "cards"]
