@@ -83,7 +83,7 @@ FULL = Preset(
             Recipe(few=0.35),
         ),
         "joint": Course(
-            ((3500, 1.0, 0.9),),
+            ((3000, 1.0, 0.9),),
             13,
             (6e-4, 6e-4),
             Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.4),
