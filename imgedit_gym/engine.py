@@ -428,9 +428,12 @@ class Engine:
         self._sources.take(self.judgements, first)
         self._sources.retry(rows)
         due = self._due(after=1)
-        self.judged[self._sources.update(self.batch.images, due)] += 1
-        self.judged += changed > 0
+        asked = self._sources.update(self.batch.images, due)
         alone = self._sources.foresee(canvas, due, self._rows, changed > 0, moves)
+        self.judged[asked] += 1
+        self.failed[asked] += ~self._sources.verdict.valid[asked]
+        self.judged += changed > 0
+        self.failed += (changed > 0) & ~alone.valid
         return self._sources.verdict, alone
 
     def _reward(
@@ -515,6 +518,12 @@ class Engine:
         taken, rewards = self._taken[row, :n].tolist(), self._rewards[row, :n].tolist()
         return [(*action, reward) for action, reward in zip(taken, rewards, strict=True)]
 
+    def actions(self) -> torch.Tensor:
+        """Tool and region of every step so far, ``int64 [B, max_plan_steps, 2]``; -1 where none has been taken."""
+        steps = torch.arange(self.max_plan_steps, device=self.device)
+        taken = steps < self.step_index[:, None]
+        return torch.where(taken[..., None], self._taken[..., :2], -1)
+
     def try_actions(self, actions: torch.Tensor, rows: torch.Tensor) -> Verdict:
         """Judge what actions would lead to, without taking them: the look-ahead of search baselines.
 
@@ -524,6 +533,9 @@ class Engine:
 
         Returns:
             Verdicts on k pictures after the step.
+
+        Raises:
+            ImgEditError: If an action is out of range, or the episode of an environment is over.
         """
         return self.imagine(self.canvas.index_select(0, rows), self.step_index[rows], actions, rows)[1]
 
@@ -541,8 +553,18 @@ class Engine:
         Returns:
             The pictures after the step, fresh, and the verdicts on them. The environments stay as they are; the
             judge's work is counted.
+
+        Raises:
+            ImgEditError: If an action is out of range, or its plan step is none of the plan's.
         """
         actions = self._in_range(actions, rows)
+        beyond = ((indices < 0) | (indices >= self.plan_length[rows])).nonzero().flatten()
+        if len(beyond):
+            row = int(rows[beyond[0]])
+            raise ImgEditError(
+                f"expected actions for steps of the plan; found one for step {int(indices[beyond[0]])} of environment "
+                f"{row}, counted from 0, whose plan has {int(self.plan_length[row])}: is its episode over?"
+            )
         canvas = canvas.clone(memory_format=torch.contiguous_format)
         codes = self.plan_codes[rows, indices.long()]
         steps = StepBatch(codes, lambda i: self.plan(int(rows[i]))[int(indices[i])])
@@ -563,7 +585,9 @@ class Engine:
         changed = (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
         self.judged.index_add_(0, rows, changed.long())
         due = torch.where(self.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).to(torch.int32)
-        return canvas, self.judgements.foresee(canvas, due, rows, changed, moves)
+        verdict = self.judgements.foresee(canvas, due, rows, changed, moves)
+        self.failed.index_add_(0, rows, (changed & ~verdict.valid).long())
+        return canvas, verdict
 
     def current_codes(self) -> torch.Tensor:
         """Codes of the current plan step, ``int32 [B, 3]``; zeros where the plan is exhausted."""

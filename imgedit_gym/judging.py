@@ -11,11 +11,13 @@ import torch
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.tasks import Checklist, TaskBatch
 from imgedit_gym.core.verdict import Verdict, execution_of, weigh
-from imgedit_gym.judges.base import Cases, Judge, Moves
+from imgedit_gym.judges.base import Cases, Judge, Moves, ask
 
 COSTS = ("calls", "tokens", "seconds")
 _FOUND = ("execution", "preservation", "quality", "score", "requirements", "success", "valid", "preserved")
 _TENSORS = (*_FOUND, *COSTS)
+_AT_FIRST = {"success": False, "valid": True} | dict.fromkeys(COSTS, 0.0)
+"""What stands where nothing has been judged yet; nan for the others."""
 
 
 class Judgements:
@@ -24,9 +26,9 @@ class Judgements:
     The judge is asked, in one call, for the pictures that changed since it last saw them. What it found in the others
     still holds, whether the judge is deterministic or not, and is weighed again where more requirements count.
 
-    A judgement that failed leaves the numbers of the last one that did not. It stays failed while the picture stays,
-    unless the judge is not deterministic: then :meth:`retry` has it asked again, as most failures are a matter of
-    luck (a server that was busy).
+    A judgement that failed leaves the numbers of the last one that did not, nan where there is none. It stays failed
+    while the picture stays, unless the judge is not deterministic: then :meth:`retry` has it asked again, as most
+    failures are a matter of luck (a server that was busy).
 
     Args:
         judge: Whom to ask.
@@ -70,10 +72,10 @@ class Judgements:
     def restart(self, rows: torch.Tensor) -> None:
         """Forget what was found in the pictures of environments whose task is another now, ``int64 [n]``."""
         for name in _TENSORS:
-            getattr(self.verdict, name)[rows] = name in ("valid", "preserved")
+            getattr(self.verdict, name)[rows] = _AT_FIRST.get(name, torch.nan)
         self._told[rows] = 1.0
         for found in self._parts.values():
-            found[rows] = 0.0
+            found[rows] = torch.nan
         self._forget_reasons(rows)
         self._stale[rows] = True
 
@@ -155,13 +157,13 @@ class Judgements:
     ) -> None:
         """Ask the judge, and write what it finds to the places ``at``, or to all."""
         where = slice(None) if at is None else at
-        found = self._judge.judge(cases)
+        found = ask(self._judge, cases)
         valid = found.valid
         for name in ("requirements", "preservation", "quality"):
             _keep(getattr(held, name), where, getattr(found, name), valid)
         for name, value in found.parts.items():
             if name not in parts:
-                parts[name] = value.new_zeros(len(held.valid), *value.shape[1:])
+                parts[name] = value.new_full((len(held.valid), *value.shape[1:]), torch.nan)
             _keep(parts[name], where, value, valid)
         preserved = found.preserved
         if preserved is None:
@@ -191,7 +193,8 @@ class Judgements:
         held.score.copy_(torch.where(held.valid, score, held.score))
         held.success.copy_(success & held.valid)
         for name, found in parts.items():
-            held.parts[name] = found.clone() if found.dim() == 1 else execution_of(found, wanted, due)
+            shown = found if found.dim() == 1 else execution_of(found, wanted, due)
+            held.parts[name] = torch.where(held.score.isnan(), torch.nan, shown)
 
     def _forget_reasons(self, rows: torch.Tensor) -> None:
         if self.verdict.reasons:

@@ -320,6 +320,23 @@ def test_trying_actions_tells_what_acting_does(started):
             assert torch.equal(getattr(verdict, name)[at], getattr(result.verdict, name)[row])
 
 
+@pytest.mark.parametrize("steps", [2, LONGEST_PLAN])
+def test_nothing_can_be_tried_once_the_episode_is_over(started, steps):
+    engine = started(2, planner="agent")
+    engine.set_plans([0, 1], [["adjust the picture to vivid"] * n for n in (steps, LONGEST_PLAN)])
+    skip = torch.zeros(2, 2, dtype=torch.int64)
+    for _ in range(steps):
+        engine.step(skip)
+    before = snapshot(engine)
+    rows, wrong = torch.tensor([1, 0]), rf"step {steps} of environment [01], counted from 0, whose plan has {steps}"
+    with pytest.raises(ImgEditError, match=wrong):
+        engine.try_actions(skip, rows)
+    for index in (-1, steps):
+        with pytest.raises(ImgEditError, match=rf"step {index} of environment 0"):
+            engine.imagine(engine.canvas[:1], torch.tensor([index]), skip[:1], rows[1:])
+    assert same(before, snapshot(engine))
+
+
 @settings(max_examples=6)
 @given(st.integers(0, 1000))
 def test_branches_from_a_state_are_equal(started, seed):

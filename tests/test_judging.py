@@ -9,7 +9,7 @@ from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.registry import PIXEL_TOOLS
 from imgedit_gym.core.verdict import minimum
 from imgedit_gym.engine import REWARD_MODES
-from imgedit_gym.judges.base import Cases
+from imgedit_gym.judges.base import Cases, JudgeError
 from imgedit_gym.judges.checklist import ChecklistJudge
 
 NUMBERS = ("execution", "preservation", "quality", "score", "requirements", "success", "preserved")
@@ -254,3 +254,105 @@ def test_verdicts_are_copies(started):
     assert torch.equal(verdict.score, before)
     verdict.score[:] = 9.0
     assert engine.verdict.score.max() <= 1.0
+
+
+# ------------------------------------------------------------------ numbers that are none
+
+
+class Numberless(Witness):
+    """Says that it could judge, but not in numbers."""
+
+    def __init__(self, spoil, **attributes):
+        super().__init__()
+        self.spoil = spoil
+        self.__dict__.update(attributes)
+
+    def judge(self, cases):
+        verdict = super().judge(cases)
+        for at, row in enumerate(cases.index.tolist()):
+            if row in self.failing:
+                verdict.valid[at] = True
+                verdict.requirements[at] = 0.5
+                self.spoil(verdict, at)
+        verdict.reasons = {}
+        return verdict
+
+
+def all_values(verdict, at):
+    verdict.requirements[at] = float("nan")
+
+
+def one_value(verdict, at):
+    verdict.requirements[at, 0] = float("inf")
+
+
+def preservation(verdict, at):
+    verdict.preservation[at] = float("nan")
+
+
+def quality(verdict, at):
+    verdict.quality[at] = float("-inf")
+
+
+def preserved(verdict, at):
+    verdict.preserved[at, 3] = float("nan")
+
+
+@pytest.mark.parametrize("spoil", [all_values, one_value, preservation, quality, preserved])
+def test_numbers_that_are_none_are_a_failure(watched, spoil):
+    engine, judge = watched(3, Numberless(spoil))
+    before = engine.verdict.score[1].clone()
+    judge.failing = {1}
+    result = engine.step(blur(3))
+    assert result.verdict.valid.tolist() == [True, False, True] and result.valid.tolist() == [True, False, True]
+    assert result.reward[1] == 0 and result.verdict.score[1] == before
+    assert "expected finite numbers" in result.verdict.reasons[1]
+    assert engine.failed.tolist() == [0, 1, 0]
+
+
+def test_numbers_that_are_none_raise_where_failures_do(watched):
+    engine, judge = watched(3, Numberless(quality, on_error="raise"))
+    judge.failing = {0, 2}
+    with pytest.raises(JudgeError, match="expected finite numbers.* in 2 of 3 judgements"):
+        engine.step(blur(3))
+
+
+def test_a_requirement_without_a_value_is_none_of_it(watched):
+    def some(verdict, at):
+        verdict.requirements[at, 1:] = float("nan")
+
+    engine, judge = watched(2, Numberless(some))
+    judge.failing = {0, 1}
+    assert engine.step(blur(2)).verdict.valid.all()
+
+
+# ------------------------------------------------------------------ counting failures
+
+
+def test_failures_of_steps_judged_alone_are_counted(watched):
+    engine, judge = watched(3, reward_mode="additive")
+    judge.failing = {1}
+    result = engine.step(blur(3))
+    # the step alone from the source, and the picture itself
+    assert engine.judged.tolist() == [2, 2, 2] and engine.failed.tolist() == [0, 2, 0]
+    assert result.valid.tolist() == [True, False, True]
+
+
+def test_failures_of_what_is_tried_are_counted(watched):
+    engine, judge = watched(2)
+    judge.failing = {1}
+    verdict = engine.try_actions(torch.cat([blur(3), SKIP[:1]]), torch.tensor([0, 1, 1, 1]))
+    assert verdict.valid.tolist() == [True, False, False, True]
+    assert engine.judged.tolist() == [1, 2] and engine.failed.tolist() == [0, 2]
+
+
+def test_nothing_is_known_where_nothing_could_be_judged(watched):
+    engine, judge = watched(3, reward_mode="delta")
+    judge.failing = {1}
+    verdict = engine.reset([0, 1, 2], [None] * 3)
+    for name in ("execution", "preservation", "quality", "score"):
+        assert getattr(verdict, name).isnan().tolist() == [False, True, False], name
+    assert verdict.requirements[1].isnan().all() and not verdict.success[1]
+    judge.failing = set()
+    verdict = engine.step(blur(3)).verdict
+    assert verdict.valid.all() and verdict.score.isfinite().all() and verdict.requirements.isfinite().all()

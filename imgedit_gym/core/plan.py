@@ -29,6 +29,17 @@ VERBS = (NONE, "edit", "remove", "replace", "add", "recolor", "set", "rewrite", 
 MAX_TEXT = 200
 """Longest text of a plan step in characters; longer text is cut."""
 
+FORMS = (
+    "remove the X",
+    "replace the X with the Y",
+    "add the X",
+    "recolor the X to COLOR",
+    "set the background to PLACE",
+    "rewrite the headline as TEXT",
+    "adjust the picture to TONE",
+)
+"""What a line of a plan looks like."""
+
 _ARTICLE = r"(?:the |an |a |some )?"
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (verb, re.compile(pattern, re.IGNORECASE))
@@ -116,6 +127,53 @@ class PlanStep:
 Plan = tuple[PlanStep, ...]
 """An ordered plan; the type planners return and environments carry out."""
 
+_BULLET = re.compile(r"^\s*(?:\d+[.)]|[-*])\s*")
+
+
+class PlanError(ImgEditError):
+    """A text is no plan.
+
+    Attributes:
+        line: Number of the line, from 1.
+        text: The line.
+        expected: What was expected there.
+    """
+
+    def __init__(self, line: int, text: str, expected: str) -> None:
+        super().__init__(f"line {line}: expected {expected}; found {text!r}")
+        self.line, self.text, self.expected = line, text, expected
+
+    def __reduce__(self) -> tuple[type[PlanError], tuple[int, str, str]]:
+        """Pickle by what the error was made from."""
+        return type(self), (self.line, self.text, self.expected)
+
+
+def read_plan(text: str, max_steps: int) -> Plan:
+    """Read a plan strictly: every line must be one step of the grammar, free text is none.
+
+    Empty lines, numbering and bullets are dropped.
+
+    Args:
+        text: One step a line.
+        max_steps: Longest plan allowed.
+
+    Raises:
+        PlanError: If a line is no step, or there are none or too many; it names the line.
+    """
+    steps: list[PlanStep] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        step = PlanStep.parse(_BULLET.sub("", line))
+        if step.verb in (NONE, "edit"):
+            raise PlanError(number, normalise(line), "one of: " + ", ".join(FORMS))
+        if len(steps) == max_steps:
+            raise PlanError(number, normalise(line), f"no more than {max_steps} steps")
+        steps.append(step)
+    if not steps:
+        raise PlanError(1, "", "at least one step")
+    return tuple(steps)
+
 
 def parse_plan(plan: str | PlanStep | list | tuple, max_steps: int) -> Plan:
     """Read a plan from what a user or a model hands over.
@@ -131,7 +189,7 @@ def parse_plan(plan: str | PlanStep | list | tuple, max_steps: int) -> Plan:
     if isinstance(plan, PlanStep):
         plan = [plan]
     if isinstance(plan, str):
-        plan = [re.sub(r"^\s*(?:\d+[.)]|[-*])\s*", "", line) for line in plan.splitlines()]
+        plan = [_BULLET.sub("", line) for line in plan.splitlines()]
         plan = [line for line in plan if line.strip()]
     if not isinstance(plan, (list, tuple)):
         raise ImgEditError(f"a plan is text or a sequence of steps; found {type(plan).__name__}")

@@ -1,4 +1,4 @@
-"""Plug-ins by name: tasks, planners, regions, tools and judges share one kind of registry.
+"""Plug-ins by name: tasks, planners, regions, tools, judges and orchestrators share one kind of registry.
 
 An id resolves to a class or function given as a string ``"module:attribute"`` (imported on first use, so that
 registering costs nothing), as an object, or through a ``pyproject`` entry point of the group
@@ -116,6 +116,7 @@ PLANNERS = Registry("planner")
 REGIONS = Registry("region")
 TOOLS = Registry("tool")
 JUDGES = Registry("judge")
+ORCHESTRATORS = Registry("orchestrator")
 
 
 def register_builtins() -> None:
@@ -123,10 +124,13 @@ def register_builtins() -> None:
     TASKS.register("adverts", "imgedit_gym.tasks.adverts.source:Adverts")
     for planner in ("oracle", "none", "rules", "agent"):
         PLANNERS.register(planner, f"imgedit_gym.planners.{planner}:{planner.capitalize()}Planner")
+    PLANNERS.register("language", "imgedit_gym.planners.language:LanguagePlanner")
     REGIONS.register("cells", "imgedit_gym.regions.cells:CellRegions")
     REGIONS.register("segments", "imgedit_gym.regions.segments:SegmentRegions")
     for judge, module, name in _JUDGES:
         JUDGES.register(judge, f"imgedit_gym.judges.{module}:{name}")
+    ORCHESTRATORS.register("oracle", "imgedit_gym.orchestrators.oracle:OracleOrchestrator")
+    ORCHESTRATORS.register("agent", "imgedit_gym.orchestrators.agent:AgentOrchestrator")
     for module, tools in _PIXEL_TOOLS.items():
         for tool in tools:
             name = "".join(part.capitalize() for part in tool.split("_"))

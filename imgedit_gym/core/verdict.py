@@ -143,6 +143,19 @@ def _share(values: torch.Tensor, asked: torch.Tensor, counts: torch.Tensor) -> t
     return (earned / judged.sum(1).clamp_min(1)).float()
 
 
+def has_numbers(found: Findings, wanted: torch.Tensor) -> torch.Tensor:
+    """Whether findings can be weighed, ``bool [B]``: finite numbers, and of requirements one at least.
+
+    Args:
+        found: What was found in B pictures.
+        wanted: Requirements of their tasks, ``int32 [B, R, 5]``.
+    """
+    asked = wanted[..., _KIND] > 0
+    fine = found.preservation.isfinite() & found.quality.isfinite() & ~(asked & found.requirements.isinf()).any(1)
+    fine &= (asked & ~found.requirements.isnan()).any(1) | ~asked.any(1)
+    return fine if found.preserved is None else fine & found.preserved.isfinite().all(1)
+
+
 @dataclass
 class Verdict:
     """Judgements of B pictures.

@@ -15,7 +15,6 @@ from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination, weigh
-from imgedit_gym.judges.background import in_thread
 from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
 from imgedit_gym.judges.questions import (
     MODES,
@@ -26,6 +25,7 @@ from imgedit_gym.judges.questions import (
     Questioner,
 )
 from imgedit_gym.judges.store import Store
+from imgedit_gym.models.background import in_thread
 
 ASK = "ask"
 UNANSWERED = "no answer came"

@@ -16,8 +16,8 @@ from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import Checklist, TaskBatch, TaskReader
-from imgedit_gym.core.verdict import Combine, Verdict, gated_product
-from imgedit_gym.judges.background import in_thread
+from imgedit_gym.core.verdict import Combine, Verdict, gated_product, has_numbers
+from imgedit_gym.models.background import in_thread
 
 if TYPE_CHECKING:
     from imgedit_gym.judges.store import Store
@@ -199,6 +199,19 @@ class Judge(ABC):
             part.close()
 
 
-def is_number(value: object) -> bool:
-    """Whether an argument is a number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def ask(judge: Judge, cases: Cases) -> Verdict:
+    """What a judge says; judgements whose numbers are none have failed.
+
+    Raises:
+        JudgeError: If there are such, and the judge's ``on_error`` is ``"raise"``.
+    """
+    found = judge.judge(cases)
+    wrong = (found.valid & ~has_numbers(found, cases.wanted)).nonzero().flatten().tolist()
+    if not wrong:
+        return found
+    reason = f"judge {judge.id!r}: expected finite numbers, and a value for one requirement at least; found others"
+    if getattr(judge, "on_error", "invalid") == "raise":
+        raise JudgeError(f"{reason}, in {len(wrong)} of {len(cases)} judgements")
+    valid = found.valid.clone()
+    valid[wrong] = False
+    return replace(found, valid=valid, reasons={**found.reasons, **dict.fromkeys(wrong, reason)})

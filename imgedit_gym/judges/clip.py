@@ -18,11 +18,11 @@ from imgedit_gym.core.checklist import MAX_REQUIREMENTS
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination
-from imgedit_gym.judges.background import in_thread
 from imgedit_gym.judges.base import Cases, Judge
 from imgedit_gym.judges.combinations import joined, weighed
 from imgedit_gym.judges.prompting import hash_of, load_wording
 from imgedit_gym.judges.questions import question_of
+from imgedit_gym.models.background import in_thread
 
 MEASURES = ("directional", "text")
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"

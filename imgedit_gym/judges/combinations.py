@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from imgedit_gym.core.arguments import is_number
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Combine, Gated, Verdict, Weighted, combination, weigh
-from imgedit_gym.judges import background
-from imgedit_gym.judges.base import Cases, Judge, is_number
+from imgedit_gym.judges.base import Cases, Judge
 from imgedit_gym.judges.prompting import hash_of
 from imgedit_gym.judges.store import Store
+from imgedit_gym.models import background
 
 CHANNELS = ("execution", "preservation", "quality")
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
+from imgedit_gym.core.arguments import is_number
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination
-from imgedit_gym.judges import background
-from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError, is_number
+from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
 from imgedit_gym.judges.combinations import identity_of, joined, weighed
 from imgedit_gym.judges.store import Store
+from imgedit_gym.models import background
 
 POOLINGS = ("mean", "median", "minimum")
 

@@ -13,8 +13,9 @@ import torch
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS
 from imgedit_gym.judges.base import JudgeError
-from imgedit_gym.judges.openai import OpenAIJudge, retry_after
+from imgedit_gym.judges.openai import OpenAIJudge
 from imgedit_gym.judges.pixels import PixelJudge
+from imgedit_gym.models.chat_server import retry_after
 from tests.judges.server import KEY, completion, pictures_of, said, serving, truth_of
 
 
@@ -113,7 +114,20 @@ def test_further_fields_are_sent_and_named(server, judge_of, edited):
     judge = judge_of(extra={"top_k": 1}, revision="abc")
     judge.judge(edited)
     assert all(body["top_k"] == 1 for body in server.requests)
-    assert json.loads(judge.model) == ["small", "abc", "json", 0.0, {"top_k": 1}]
+    assert json.loads(judge.model) == ["small", server.url, "abc", "json", 0.0, {"top_k": 1}]
+
+
+def test_answers_of_another_server_are_others(edited):
+    def key_of(base_url):
+        judge = JUDGES.build({"id": "openai", "model": "small", "base_url": base_url})
+        groups = judge.group(judge.questioner.questions(edited))
+        return judge._keys(edited, groups)[0], judge.model
+
+    (first, named), (secret, shown), (other, _) = (
+        key_of(url) for url in ("http://one:8000/v1", "http://me:pass@one:8000/v1/?key=word", "http://two:8000/v1")
+    )
+    assert first == secret != other
+    assert named == shown and "http://one:8000/v1" in shown
 
 
 def test_samples_have_seeds_of_their_own(server, judge_of, edited):

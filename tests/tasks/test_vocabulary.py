@@ -3,11 +3,11 @@
 import pytest
 
 from imgedit_gym.art.catalogue import load_catalogue
+from imgedit_gym.art.goals import load_goals
 from imgedit_gym.core.errors import DataFileError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 from imgedit_gym.core.vocabulary import N_TARGETS, N_VALUES, RESERVED, load_vocabulary
 from imgedit_gym.tasks.adverts import vocabulary as module
-from imgedit_gym.tasks.adverts.goals import load_goals
 from imgedit_gym.tasks.adverts.vocabulary import checked_vocabulary, words_needed
 
 CATALOGUE, BOOK = load_catalogue(), load_goals()

@@ -9,19 +9,21 @@ from typing import Any, cast
 import torch
 
 from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.art.goals import load_goals
 from imgedit_gym.art.stock import Stock, load_stock
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, Plan
+from imgedit_gym.core.plan_report import PlanReport, assess
 from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.runtime import launch, struct_fields, struct_of
-from imgedit_gym.tasks.adverts.goals import load_goals
 from imgedit_gym.tasks.adverts.render import Renderer
 from imgedit_gym.tasks.adverts.sample_kernels import TaskArrays, sample_adverts
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 from imgedit_gym.tasks.adverts.splits import find_split
+from imgedit_gym.tasks.adverts.symbolic import Lexicon, SymbolicTask
 from imgedit_gym.tasks.adverts.tables import GoalTables
 from imgedit_gym.tasks.adverts.vocabulary import checked_vocabulary
 from imgedit_gym.tasks.pixel_checklist import PixelChecklist
@@ -88,10 +90,11 @@ class Adverts:
         self.vocabulary = checked_vocabulary(self.stock.catalogue, self.book)
         self.tables = GoalTables(self.book, self.stock, self.vocabulary)
         self.renderer = Renderer(self.stock)
+        self._lexicon = Lexicon.build(self.stock, self.tables.sets.members)
         self._split_arrays = self.tables.split(self.split)
 
     def allocate(self, n: int) -> TaskBatch:
-        """Room for n tasks; see :class:`imgedit_gym.tasks.base.TaskSource`."""
+        """Room for n tasks; see :class:`imgedit_gym.core.task_source.TaskSource`."""
         batch = TaskBatch.empty(n, self.stock.size, self.max_plan_steps, self.stock.device)
         batch.reader = self
         batch.kept = _Kept(
@@ -110,7 +113,7 @@ class Adverts:
         return cast(_Kept, batch.kept).scene
 
     def sample(self, batch: TaskBatch, rows: torch.Tensor, keys: torch.Tensor) -> None:
-        """Write adverts into rows of a batch; see :class:`imgedit_gym.tasks.base.TaskSource`."""
+        """Write adverts into rows of a batch; see :class:`imgedit_gym.core.task_source.TaskSource`."""
         scene, stock = self.scene(batch), self.stock
         for row in rows.tolist() if batch.texts else ():
             batch.texts.pop(row, None)
@@ -187,6 +190,10 @@ class Adverts:
             return batch.texts[row].plan
         length = int(batch.plan_length[row])
         return tuple(self.vocabulary.decode(codes) for codes in batch.plan[row, :length].tolist())
+
+    def check_plan(self, batch: TaskBatch, row: int, plan: Plan) -> PlanReport:
+        """Measures of a plan apart from its execution; see :mod:`imgedit_gym.core.plan_report`."""
+        return assess(plan, SymbolicTask(batch, row, self._lexicon).carry_out)
 
     def requirements(self, batch: TaskBatch, row: int) -> tuple[Requirement, ...]:
         """The requirements in words, in the order of the checklist's rows."""

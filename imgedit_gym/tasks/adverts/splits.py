@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imgedit_gym.art.goals import GoalBook
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.tasks.adverts.goals import GoalBook
 
 
 @dataclass(frozen=True)

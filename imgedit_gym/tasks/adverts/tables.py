@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from imgedit_gym.art.backgrounds import LIGHT, VARIANTS
+from imgedit_gym.art.goals import Goal, GoalBook
 from imgedit_gym.art.stock import PALE_CHROMA, SATURATED_CHROMA, Stock
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE
 from imgedit_gym.core.vocabulary import Vocabulary
 from imgedit_gym.kernels.runtime import struct_of
-from imgedit_gym.tasks.adverts.goals import Goal, GoalBook
 from imgedit_gym.tasks.adverts.sample_kernels import (
     DIM,
     RULE_LIMIT,

@@ -6,11 +6,11 @@ Run it after adding an object, a category or a headline. Words that have a code 
 from __future__ import annotations
 
 from imgedit_gym.art.catalogue import Catalogue, load_catalogue
+from imgedit_gym.art.goals import GoalBook, load_goals
 from imgedit_gym.core.errors import DataFileError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 from imgedit_gym.core.plan import BACKGROUND, BADGE, HEADLINE, NONE, PICTURE
 from imgedit_gym.core.vocabulary import PATH, Vocabulary, load_vocabulary
-from imgedit_gym.tasks.adverts.goals import GoalBook, load_goals
 
 
 def words_needed(catalogue: Catalogue, book: GoalBook) -> tuple[list[str], list[str]]:

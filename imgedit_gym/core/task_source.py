@@ -7,14 +7,13 @@ from typing import Any, Protocol
 
 import torch
 
-from imgedit_gym.art.stock import Stock
-from imgedit_gym.core.checklist import Requirement
 from imgedit_gym.core.plan import Plan
-from imgedit_gym.core.tasks import Checklist, TaskBatch
+from imgedit_gym.core.plan_report import PlanReport
+from imgedit_gym.core.tasks import Checklist, TaskBatch, TaskReader
 from imgedit_gym.core.vocabulary import Vocabulary
 
 
-class TaskSource(Protocol):
+class TaskSource(TaskReader, Protocol):
     """Makes tasks, draws them and puts them into words.
 
     A source is built by its registry with the keywords ``image_size``, ``max_plan_steps``, ``split`` and ``device``
@@ -24,13 +23,13 @@ class TaskSource(Protocol):
         id: Name and version, part of every task id.
         stream: Number of the split, from which keys are made.
         vocabulary: Codes of plan steps.
-        stock: Art that tools may paste from.
+        stock: Art that tools may paste from, a :class:`Stock` of the room ``art``.
     """
 
     id: str
     stream: int
     vocabulary: Vocabulary
-    stock: Stock
+    stock: Any
 
     def allocate(self, n: int) -> TaskBatch:
         """Room for n tasks, with this source as the batch's ``reader``."""
@@ -75,18 +74,10 @@ class TaskSource(Protocol):
         """Name of a task, by which it is made again."""
         ...
 
-    def instruction(self, batch: TaskBatch, row: int) -> str:
-        """The request in words."""
-        ...
-
     def oracle_plan(self, batch: TaskBatch, row: int) -> Plan:
         """The plan that serves every requirement."""
         ...
 
-    def requirements(self, batch: TaskBatch, row: int) -> tuple[Requirement, ...]:
-        """The requirements in words, in the order of the checklist's rows."""
-        ...
-
-    def label_name(self, batch: TaskBatch, row: int, label: int) -> str:
-        """What stands at a segment label: an object's name, ``background``, ``headline`` or ``""``."""
+    def check_plan(self, batch: TaskBatch, row: int, plan: Plan) -> PlanReport:
+        """Measures of a plan apart from its execution, from what the batch holds of the task and the plan alone."""
         ...

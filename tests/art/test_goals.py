@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from imgedit_gym.art.catalogue import Catalogue, CatalogueObject, load_catalogue
+from imgedit_gym.art.goals import Goal, GoalBook, Limit, Recolor, Rule, Want, compatible, load_goals
 from imgedit_gym.core.errors import DataFileError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
-from imgedit_gym.tasks.adverts.goals import Goal, GoalBook, Limit, Recolor, Rule, Want, compatible, load_goals
 
 NAMES = ("steak", "ham", "carrot", "pear", "car", "bus", "rose")
 KINDS = ("meat", "meat", "plant", "plant", "vehicle", "vehicle", "flower")
