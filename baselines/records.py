@@ -45,10 +45,10 @@ def to_trajectory(episode: Episode, arguments: dict[str, Any], versions: dict[st
             for step in episode.steps
         ],
         scores={
-            "E": episode.execution,
-            "P": episode.preservation,
-            "Q": episode.quality,
-            "score": episode.score,
+            "E": judged_or_none(episode.execution),
+            "P": judged_or_none(episode.preservation),
+            "Q": judged_or_none(episode.quality),
+            "score": judged_or_none(episode.score),
         },
         requirements=[{"text": text, "value": judged_or_none(value)} for text, value in episode.requirements],
         success=episode.success,

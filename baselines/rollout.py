@@ -7,16 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 
 from baselines.agents.base import Agent, AgentContext
-from imgedit_gym.core.region import N_REGIONS
+from imgedit_gym.core.plan import Plan
 from imgedit_gym.engine import Engine
+from imgedit_gym.orchestrators.agent import BUDGET, instructions, look
 
-BUDGET = gym.spec("ImageEdit-v0").max_episode_steps or 1
-"""Step budget of the registered environment, of which ``progress`` tells the share that is used."""
+__all__ = ["BUDGET", "Episode", "Step", "run_episodes"]
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Episode:
     """One finished episode; scores are the final verdict's.
 
     Where the judge failed on the final picture (``valid`` is False) they are those of the last judgement of the episode
-    that did not fail, or 0, and must not be counted.
+    that did not fail, or nan, and must not be counted.
     """
 
     agent: str
@@ -56,6 +55,7 @@ class Episode:
     judge_calls: float = 0.0
     seconds: float = 0.0
     frames: list[np.ndarray] = field(default_factory=list)
+    plan_steps: Plan = ()
 
 
 def run_episodes(
@@ -82,21 +82,13 @@ def run_episodes(
     n = len(seeds)
     engine = Engine(n, **arguments, planner="oracle" if agent.privileged else "agent")
     engine.reset(range(n), seeds)
-    context = AgentContext(
-        engine.tool_ids,
-        N_REGIONS,
-        engine.max_plan_steps,
-        engine.image_size,
-        engine.tasks.stock,
-        seeds[0] if seeds else 0,
-    )
+    context = AgentContext.of(engine, seeds[0] if seeds else 0)
     started = time.perf_counter()
     agent.begin(context)
-    if agent.privileged:
+    if agent.privileged or agent.simulator:
         agent.attach(engine)  # type: ignore[attr-defined]
-    else:
-        instructions = [engine.tasks.instruction(engine.batch, row) for row in range(n)]
-        plans = agent.plan(engine.batch.images.cpu().numpy().copy(), instructions)
+    if not agent.privileged:
+        plans = agent.plan(engine.batch.images.cpu().numpy().copy(), instructions(engine))
         if plans is not None:
             engine.set_plans(range(n), plans)
     episodes = [
@@ -107,6 +99,7 @@ def run_episodes(
             instruction=engine.tasks.instruction(engine.batch, row),
             plan=tuple(step.text for step in engine.plan(row)),
             plan_given=not agent.privileged,
+            plan_steps=engine.plan(row),
         )
         for row, seed in enumerate(seeds)
     ]
@@ -118,7 +111,7 @@ def run_episodes(
         active = (engine.step_index < engine.plan_length).cpu().numpy()
         if not active.any():
             break
-        actions = agent.act(*_look(engine, active))
+        actions = agent.act(*look(engine, active))
         rows = torch.from_numpy(np.flatnonzero(active)).to(engine.device)
         texts = [engine.current_step(row).text for row in rows.tolist()]
         result = engine.step(torch.from_numpy(np.where(active[:, None], actions, 0)), rows)
@@ -147,22 +140,3 @@ def run_episodes(
         episode.judge_calls = float(engine.judged[row])
         episode.seconds = share
     return episodes
-
-
-def _look(engine: Engine, active: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What an agent sees of all episodes."""
-    n = engine.num_envs
-    observations = {
-        "image": engine.canvas.cpu().numpy().copy(),
-        "plan_step": engine.current_codes().cpu().numpy().astype(np.int64),
-        "progress": engine.progress(BUDGET).cpu().numpy(),
-    }
-    infos = {
-        "instruction": [engine.tasks.instruction(engine.batch, row) for row in range(n)],
-        "plan": [engine.plan(row) for row in range(n)],
-        "plan_step": [engine.current_step(row).text for row in range(n)],
-        "plan_index": engine.step_index.cpu().numpy().astype(np.int64),
-        "tool_mask": engine.tool_mask().cpu().numpy(),
-        "active": active,
-    }
-    return observations, infos

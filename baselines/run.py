@@ -78,6 +78,13 @@ def check(options: argparse.Namespace) -> list[str]:
     return names
 
 
+def given(names: list[str]) -> str:
+    """What agents are given beyond pictures and words, in a sentence; empty where none is given more."""
+    more = {name: getattr(AGENTS.factory(name), "given", "") for name in names}
+    told = "; ".join(f"{name}, {note}" for name, note in more.items() if note)
+    return f"Given beyond pictures and words: {told}." if told else ""
+
+
 def summarise(runs: dict[str, list[Episode]], seed: int) -> dict[str, dict[str, Any]]:
     """Every metric of every agent with its interval; the schema of ``results.json``'s key ``agents``.
 
@@ -173,6 +180,7 @@ def _run(options: argparse.Namespace) -> None:
         + f"--agents {','.join(names)} --split {options.split} --episodes {options.episodes} --seed {options.seed} "
         + f"--judge {shlex.quote(options.judge)} --image-size {options.image_size}"
         + (f" --font {options.font}" if options.font else ""),
+        "given": given(names),
         "environment": {"id": "ImageEdit-v0", "arguments": arguments},
         "versions": versions(),
     }

@@ -30,6 +30,12 @@ def register_envs() -> None:
             vector_entry_point="imgedit_gym.envs.image_edit:ImageEditVectorEnv",
             max_episode_steps=10,
         )
+    if "ImagePlan-v0" not in registry:
+        register(
+            id="ImagePlan-v0",
+            entry_point="imgedit_gym.envs.image_plan:ImagePlanEnv",
+            vector_entry_point="imgedit_gym.envs.image_plan:ImagePlanVectorEnv",
+        )
 
 
 register_envs()

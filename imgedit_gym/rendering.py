@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isnan
 from typing import TypeAlias
 
 import numpy as np
@@ -56,7 +57,7 @@ class Screen:
         requirements: Sentence, value in [0, 1] and whether it is met, of each.
         scores: E, P, Q and the combined score, in [0, 1].
         success: Whether the picture counts as a success.
-        valid: Whether the latest judgement can be used; if not, the numbers are those of the one before.
+        valid: Whether the latest judgement can be used; if not, the numbers are those of the one before, or nan.
         tool: Id of the tool last used; empty before the first action.
         error: Why the last action did nothing; empty if it did something.
         changed: Pixels that the last action changed.
@@ -126,9 +127,9 @@ def describe(screen: Screen) -> str:
         mark = ">" if index == screen.plan_index else marks[index < screen.plan_index]
         lines.append(f"  [{mark}] {index + 1}. {step}")
     lines.append("Requirements:")
-    lines += [f"  [{marks[met]}] {value:.2f} {text}" for text, value, met in screen.requirements]
+    lines += [f"  [{marks[met]}] {_shown(value)} {text}" for text, value, met in screen.requirements]
     names = ("E", "P", "Q", "score")
-    scores = "  ".join(f"{name} {value:.2f}" for name, value in zip(names, screen.scores, strict=True))
+    scores = "  ".join(f"{name} {_shown(value)}" for name, value in zip(names, screen.scores, strict=True))
     lines.append(f"Scores: {scores}  {_outcome(screen)[0]}")
     lines.append("Last action: " + " | ".join(text for text, _ in _action_words(screen)))
     return "\n".join(lines)
@@ -143,6 +144,11 @@ def region_words(region: int) -> str:
         return "the whole picture"
     row, column = divmod(region - 1, LATTICE)
     return f"region {region} (row {row + 1}, column {column + 1})"
+
+
+def _shown(value: float) -> str:
+    """A judge's number; a dash where there is none."""
+    return "–" if isnan(value) else f"{value:.2f}"
 
 
 def _progress(screen: Screen) -> str:
@@ -240,10 +246,10 @@ def _scores(draw: ImageDraw.ImageDraw, screen: Screen, corner: tuple[int, int], 
         draw.text((left, y), name, INK, _font(TEXT))
         bar = (left + 124, y + 3, left + width - 46, y + 16)
         draw.rounded_rectangle(bar, 4, RULE)
-        filled = bar[0] + round((bar[2] - bar[0]) * min(max(value, 0.0), 1.0))
+        filled = bar[0] + (0 if isnan(value) else round((bar[2] - bar[0]) * min(max(value, 0.0), 1.0)))
         if filled - bar[0] >= 8:
             draw.rounded_rectangle((bar[0], bar[1], filled, bar[3]), 4, ACCENT if index == 3 else FAINT)
-        draw.text((left + width, y), f"{value:.2f}", INK, _font(TEXT), anchor="ra")
+        draw.text((left + width, y), _shown(value), INK, _font(TEXT), anchor="ra")
 
 
 def _lists(draw: ImageDraw.ImageDraw, screen: Screen, corner: tuple[int, int], bottom: int) -> None:
@@ -293,7 +299,7 @@ def _requirements(
             _tick(draw, left, top, GOOD)
         else:
             draw.ellipse((left + 3, top + 4, left + 13, top + 14), outline=FAINT, width=2)
-        draw.text((left + COLUMN, top), f"{value:.2f}", GOOD if is_met else FAINT, _font(TEXT), anchor="ra")
+        draw.text((left + COLUMN, top), _shown(value), GOOD if is_met else FAINT, _font(TEXT), anchor="ra")
         top = _item(draw, lines, left, top, INK)
     if hidden:
         draw.text((left + MARK, top), f"and {hidden} more", FAINT, _font(TEXT))

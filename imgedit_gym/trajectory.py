@@ -58,13 +58,13 @@ class Trajectory:
         plan_given: Whether the agent or the user gave the plan, rather than the environment's planner.
         steps: ``{"tool": id, "region": index, "reward": float, "problem": text}`` each; ``problem`` is empty where
             the action did something.
-        scores: Final ``E``, ``P``, ``Q`` and ``score``, in [0, 1].
+        scores: Final ``E``, ``P``, ``Q`` and ``score``, in [0, 1]; ``None`` where no judgement has succeeded.
         requirements: ``{"text": sentence, "value": float}`` each, final values in [0, 1]; ``None`` where the judge
             does not judge it.
         success: Whether the final picture counts as a success.
         return_: Sum of the rewards; ``return`` in the file.
         valid: Whether the judge could judge the final picture. If not, scores and requirements are those of its last
-            judgement of the episode that did not fail, or 0.
+            judgement of the episode that did not fail, or ``None``.
         user_task: What :func:`pack_user_task` made of a user's own task; ``None`` for a task of the source.
     """
 
@@ -78,7 +78,7 @@ class Trajectory:
     plan: list[str]
     plan_given: bool
     steps: list[dict[str, Any]] = field(default_factory=list)
-    scores: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SCORES, 0.0))
+    scores: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(SCORES, 0.0))
     requirements: list[dict[str, Any]] = field(default_factory=list)
     success: bool = False
     return_: float = 0.0
@@ -269,7 +269,7 @@ def trajectory_of(
             }
             for tool, region, problem, _, reward in history
         ],
-        scores={name: value for name, value in scores_of(engine, row).items() if name in SCORES},
+        scores={name: judged_or_none(value) for name, value in scores_of(engine, row).items() if name in SCORES},
         requirements=[
             {"text": item["text"], "value": judged_or_none(item["value"])}
             for item in requirements_of(engine, row, words)
@@ -282,7 +282,7 @@ def trajectory_of(
 
 
 def judged_or_none(value: float) -> float | None:
-    """The value of a requirement; ``None`` for nan, which says that the judge does not judge it: JSON has no nan."""
+    """A judge's number; ``None`` for nan, which says that it did not judge that: JSON has no nan."""
     return None if math.isnan(value) else value
 
 
@@ -434,7 +434,8 @@ def _check(record: Mapping[str, Any]) -> None:
     _expect(_is_number(record["return"]), "return", "a number", record["return"])
     _expect(set(record["scores"]) == set(SCORES), "scores", f"the keys {SCORES}", sorted(record["scores"]))
     for name, value in record["scores"].items():
-        _expect(_is_number(value), f"scores, {name}", "a number", value)
+        unknown = value is None and not record["valid"]
+        _expect(unknown or _is_number(value), f"scores, {name}", "a number, or null where valid is false", value)
     for index, text in enumerate(_items(record, "plan", MAX_PLAN)):
         _text(text, f"plan, item {index}")
     for index, step in enumerate(_items(record, "steps", MAX_STEPS)):

@@ -1,8 +1,10 @@
 """Importing the package: what it registers, and how little it loads."""
 
+import ast
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium as gym
 import pytest
@@ -55,9 +57,29 @@ def test_the_spec():
     assert not spec.nondeterministic
 
 
+def test_the_spec_of_the_planners_side():
+    spec = gym.spec("ImagePlan-v0")
+    assert spec.entry_point == "imgedit_gym.envs.image_plan:ImagePlanEnv"
+    assert spec.vector_entry_point == "imgedit_gym.envs.image_plan:ImagePlanVectorEnv"
+    assert spec.max_episode_steps is None and not spec.nondeterministic
+
+
 def test_the_version_is_a_version():
     assert imgedit_gym.__version__[0].isdigit()
 
 
 def test_the_error_is_a_value_error():
     assert issubclass(imgedit_gym.ImgEditError, ValueError)
+
+
+def test_rooms_do_not_import_each_other():
+    root, rooms = Path(imgedit_gym.__file__).parent, ("tasks", "planners", "regions", "tools", "judges")
+    found = [
+        f"{path.relative_to(root)}: {node.module}"
+        for room in rooms
+        for path in sorted((root / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and any((node.module or "").startswith(f"imgedit_gym.{other}") for other in rooms if other != room)
+    ]
+    assert found == []

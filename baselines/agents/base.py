@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from imgedit_gym.core.plan import Plan
+from imgedit_gym.orchestrators.agent import AgentContext
 
-
-@dataclass(frozen=True)
-class AgentContext:
-    """What an agent may know before the first episode: the public sides of the environment.
-
-    Attributes:
-        tool_ids: Tools in action order.
-        n_regions: Number of regions; 0 is the whole picture.
-        max_plan_steps: Longest plan.
-        image_size: Edge of the pictures in pixels.
-        stock: The public stock of art that tools paste from.
-        seed: For an agent's own random numbers.
-    """
-
-    tool_ids: tuple[str, ...]
-    n_regions: int
-    max_plan_steps: int
-    image_size: int
-    stock: Any
-    seed: int
-
-    def tool(self, id: str) -> int:
-        """Index of a tool; 0, ``skip``, if the environment does not have it."""
-        return self.tool_ids.index(id) if id in self.tool_ids else 0
+__all__ = ["Agent", "AgentContext"]
 
 
 class Agent:
@@ -41,9 +18,14 @@ class Agent:
 
     Attributes:
         privileged: Whether the agent is given the engine and the oracle's plan; then it is no competitor.
+        simulator: Whether the agent is given the engine to look ahead with, and no plan: a competitor for those who
+            own a simulator and the judge.
+        given: What it is given beyond pictures and words, for the notes beneath tables; empty for nothing.
     """
 
     privileged: ClassVar[bool] = False
+    simulator: ClassVar[bool] = False
+    given: ClassVar[str] = ""
 
     def begin(self, context: AgentContext) -> None:
         """Prepare for a batch of episodes."""

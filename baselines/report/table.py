@@ -122,8 +122,13 @@ def print_table(results: Mapping[str, Any], console: Console) -> None:
         cells = (_two_lines(read_cell(values, metric), wide) for metric in METRICS)
         table.add_row(Text(name, style="bold"), *cells)
     console.print(table)
-    if note := not_judged(results):
+    for note in notes(results):
         console.print(note)
+
+
+def notes(results: Mapping[str, Any]) -> list[str]:
+    """Sentences beneath the table: what agents were given, and what was left out."""
+    return [note for note in (results.get("given", ""), not_judged(results)) if note]
 
 
 def not_judged(results: Mapping[str, Any]) -> str:
@@ -159,7 +164,7 @@ def table_markdown(results: Mapping[str, Any]) -> str:
         cells = (read_cell(values, metric) for metric in METRICS)
         row = [_escape(name), *(f"{cell.text} {cell.interval}".strip() for cell in cells)]
         lines.append("| " + " | ".join(row) + " |")
-    if note := not_judged(results):
+    for note in notes(results):
         lines += ["", note]
     return "\n".join(lines) + "\n"
 

@@ -79,9 +79,22 @@ def scores_of(engine: Engine, row: int) -> dict[str, float]:
     return {name: float(values[row]) for name, values in engine.verdict.named_scores().items()}
 
 
+def judge_of(engine: Engine, row: int) -> dict[str, Any]:
+    """Who judged, and whether the judgement can be used."""
+    verdict, judge = engine.verdict, engine.judge
+    return {
+        "id": judge.id,
+        "version": judge.version,
+        "prompt_hash": judge.prompt_hash,
+        "valid": bool(verdict.valid[row]),
+        "failed": int(engine.failed[row]),
+        "reason": verdict.reasons.get(row, ""),
+    }
+
+
 def info_of(engine: Engine, row: int, words: Words) -> dict[str, Any]:
     """The ``info`` of one environment."""
-    verdict, judge = engine.verdict, engine.judge
+    verdict = engine.verdict
     index, success = int(engine.step_index[row]), bool(verdict.success[row])
     last = engine.history(row)[-1:]
     tool, _, problem, changed, _ = last[0] if last else (0, 0, 0, 0, 0.0)
@@ -101,14 +114,9 @@ def info_of(engine: Engine, row: int, words: Words) -> dict[str, Any]:
         "action_error": engine.problem_text(tool, problem),
         "changed_pixels": changed,
         "judge": {
-            "id": judge.id,
-            "version": judge.version,
-            "prompt_hash": judge.prompt_hash,
-            "valid": bool(verdict.valid[row]),
+            **judge_of(engine, row),
             "reward_valid": bool(engine.reward_valid[row]),
-            "failed": int(engine.failed[row]),
             **{name: float(getattr(verdict, name)[row]) for name in COSTS},
-            "reason": verdict.reasons.get(row, ""),
         },
     }
 

@@ -6,31 +6,23 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
-from gymnasium.error import ClosedEnvironmentError, ResetNeeded
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.rng import checked_seed
-from imgedit_gym.engine import Engine
 from imgedit_gym.envs import shared
-from imgedit_gym.envs.episode import Words, info_of, preserved_of, requirements_of
-from imgedit_gym.envs.options import Start, read_mask, read_seeds
+from imgedit_gym.envs.base import Arrays, EngineEnv, EngineVectorEnv
+from imgedit_gym.envs.episode import Words, info_of
 from imgedit_gym.judging import COSTS
 from imgedit_gym.trajectory import Trajectory, trajectory_of
 
-OUTPUTS = ("numpy", "torch")
-
 Observation: TypeAlias = dict[str, np.ndarray]
-Arrays: TypeAlias = dict[str, Any]
-"""Arrays of NumPy or torch by name, nested for some names."""
 
 
-class ImageEditEnv(gym.Env[Observation, np.ndarray]):
+class ImageEditEnv(EngineEnv):
     """Edit a picture until it satisfies an abstract instruction, one atomic edit a step.
 
     ## Description
@@ -92,9 +84,10 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
 
     Each reward is in [-1, 1]. A judge that fails raises an error, or, with `"on_error": "invalid"`, gives an invalid
     judgement: the reward is 0 then, `info["judge"]["reward_valid"]` is False, and
-    `info["scores"]` and `info["requirements"]` hold the numbers of the last judgement that did not fail. The judge is
-    asked only where the picture has changed: a picture that is the same keeps its judgement, also a failed one, unless
-    the judge is not deterministic, so that asking again may help.
+    `info["scores"]` and `info["requirements"]` hold the numbers of the last judgement that did not fail, nan where
+    none of the episode has succeeded yet. The judge is asked only where the picture has changed: a picture that is
+    the same keeps its judgement, also a failed one, unless the judge is not deterministic, so that asking again may
+    help.
 
     ## Starting State
     A task of the split, drawn from the seed, with its picture untouched. `reset(seed=...)` starts a sequence of
@@ -132,8 +125,6 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
     - v0: first version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": list(shared.RENDER_MODES), "render_fps": 2}
-
     def __init__(
         self,
         tasks: Any = "adverts",
@@ -148,8 +139,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         device: str = "cpu",
         render_mode: str | None = None,
     ) -> None:
-        self.render_mode = shared.checked_render_mode(render_mode)
-        self.arguments: dict[str, Any] = {
+        arguments = {
             "tasks": tasks,
             "planner": planner,
             "tools": tools,
@@ -161,36 +151,12 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             "split": split,
             "device": device,
         }
-        self.engine = Engine(1, **self.arguments)
+        super().__init__(arguments, render_mode)
         self.observation_space: spaces.Space[Any] = shared.observation_space(self.engine)
         self.action_space = spaces.MultiDiscrete(list(self.engine.nvec))
         self._budget = shared.budget_of_make() or max_plan_steps
-        self._begun = False
-        self._seeded = False
-        self._words: Words | None = None
 
     # ------------------------------------------------------------------ Gymnasium
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode; see the class for the options.
-
-        Args:
-            seed: Starts the sequence of tasks anew; without it the next task of the sequence is taken.
-            options: What to edit instead of the next task; an episode started so does not use the sequence up.
-
-        Raises:
-            ImgEditError: If an option or the seed is not what is expected; the episode is then as it was.
-        """
-        seed = None if seed is None else checked_seed(seed)
-        start = Start.read(options or {}, self.engine)
-        super().reset(seed=seed)
-        if seed is None and not self._seeded:
-            seed = int(self.np_random.integers(1 << 31))
-        start.begin(self.engine, seed)
-        self._begun = self._seeded = True
-        return self._look()
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Use a tool in a region and go on to the next plan step.
@@ -208,18 +174,6 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         tool, region = self._checked(action)
         result = self.engine.step(torch.tensor([[tool, region]]))
         return self._observation(), float(result.reward[0]), bool(result.terminated[0]), False, self._info()
-
-    def render(self) -> Any:
-        """The episode as a picture (``rgb_array``: ``uint8 [H, W, 3]``) or as text (``ansi``)."""
-        if self.render_mode is None:
-            shared.warn_of_no_mode("make")
-            return None
-        self._check_begun("render")
-        return shared.frame(self.engine, 0, self._read(), self.render_mode)
-
-    def close(self) -> None:
-        """Close what the judge has open, if anything. May be called again."""
-        self.engine.close()
 
     # ------------------------------------------------------------------ actions
 
@@ -294,7 +248,7 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
             gymnasium.error.ResetNeeded: Before the first ``reset``.
         """
         self._check_begun("get_state")
-        return shared.get_state(self.engine, 0)
+        return self._state()
 
     def set_state(self, state: Mapping[str, Any]) -> tuple[Observation, dict[str, Any]]:
         """Go on from a state of :meth:`get_state`, of this or another environment with the same arguments.
@@ -305,48 +259,20 @@ class ImageEditEnv(gym.Env[Observation, np.ndarray]):
         Raises:
             ImgEditError: If it is no such state, or one of another image size or plan length.
         """
-        shared.set_state(self.engine, 0, state)
-        self._begun = self._seeded = True
+        self._put_state(state)
         return self._look()
 
-    def __getstate__(self) -> dict[str, Any]:
-        held = {name: value for name, value in self.__dict__.items() if name != "engine"}
-        held["_pickled"] = self.get_state() if self._begun else None
-        return held
-
-    def __setstate__(self, held: dict[str, Any]) -> None:
-        held = dict(held)
-        state = held.pop("_pickled")
-        self.__dict__.update(held)
-        self.engine = Engine(1, **self.arguments)
-        if state is not None:
-            self.set_state(state)
-
     # ------------------------------------------------------------------ looking
-
-    def _check_begun(self, what: str) -> None:
-        if not self._begun:
-            raise ResetNeeded(f"call reset() before {what}()")
 
     @property
     def _ended(self) -> bool:
         return bool(self.engine.step_index[0] >= self.engine.plan_length[0])
-
-    def _look(self) -> tuple[Observation, dict[str, Any]]:
-        """Observation and info of an episode whose words may be others now."""
-        self._words = None
-        return self._observation(), self._info()
 
     def _observation(self) -> Observation:
         return {name: tensor[0].cpu().numpy() for name, tensor in shared.observe(self.engine, self._budget).items()}
 
     def _info(self) -> dict[str, Any]:
         return info_of(self.engine, 0, self._read())
-
-    def _read(self) -> Words:
-        if self._words is None:
-            self._words = Words.read(self.engine, 0)
-        return self._words
 
 
 _ARGUMENTS = {
@@ -357,7 +283,7 @@ _ARGUMENTS = {
 """Keyword arguments of the engine that both environments take, with their defaults."""
 
 
-class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
+class ImageEditVectorEnv(EngineVectorEnv):
     """A batch of ``ImageEdit-v0`` in one engine: ``gymnasium.make_vec("ImageEdit-v0", num_envs=...)``.
 
     Environment i is, bit for bit, the single environment with its seed, through all of its episodes, whatever the
@@ -389,7 +315,14 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
         ImgEditError: If an argument is not what is expected.
     """
 
-    metadata: dict[str, Any] = {"render_modes": list(shared.RENDER_MODES), "render_fps": 2}
+    per_index = (
+        *EngineVectorEnv.per_index,
+        "action_error",
+        "observation",
+        "trajectory",
+        "get_state",
+    )
+    per_batch = ("action_masks", *EngineVectorEnv.per_batch)
 
     def __init__(
         self,
@@ -400,59 +333,13 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
         render_mode: str | None = None,
         **arguments: Any,
     ) -> None:
-        if output not in OUTPUTS:
-            raise ImgEditError(f"output must be one of {OUTPUTS}; found {output!r}")
-        self.output = output
         self.max_episode_steps = shared.checked_limit(max_episode_steps)
-        self.autoreset_mode = shared.checked_mode(autoreset_mode)
-        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = shared.checked_render_mode(render_mode)
-        unknown = sorted(arguments.keys() - _ARGUMENTS.keys())
-        if unknown:
-            raise ImgEditError(f"unknown arguments {unknown}; expected some of {sorted(_ARGUMENTS)}")
-        self.arguments: dict[str, Any] = _ARGUMENTS | arguments
-        self.engine = Engine(num_envs, **self.arguments)
-        self.num_envs = num_envs
-        self.single_observation_space = shared.observation_space(self.engine)
-        self.single_action_space = spaces.MultiDiscrete(list(self.engine.nvec))
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        super().__init__(num_envs, autoreset_mode, output, render_mode, arguments, _ARGUMENTS)
+        actions = spaces.MultiDiscrete(list(self.engine.nvec))
+        self._set_spaces(shared.observation_space(self.engine), actions)
         self._budget = self.max_episode_steps or self.engine.max_plan_steps
-        self._begun = False
-        self._done = torch.zeros(num_envs, dtype=torch.bool, device=self.engine.device)
 
     # ------------------------------------------------------------------ Gymnasium
-
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Arrays, dict[str, Any]]:
-        """Start new episodes.
-
-        Args:
-            seed: Starts sequences of tasks anew: s stands for s, s + 1, ... by environment; a list gives each its own.
-                Where it is ``None``, the next task of the sequence is taken.
-            options: ``{"reset_mask": mask}`` with ``bool [B]`` resets these environments alone; the others stay as
-                they are, and are masked out in the info.
-
-        Raises:
-            ImgEditError: If an option or seed is not what is expected; all episodes are then as they were.
-            gymnasium.error.ResetNeeded: If the first ``reset`` is to leave environments out.
-        """
-        self._check_open()
-        mask = read_mask(options or {}, self.num_envs)
-        seeds = read_seeds(seed, self.num_envs)
-        if not self._begun and not mask.all():
-            raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
-        super().reset(seed=None if isinstance(seed, Sequence | np.ndarray) else seeds[0])
-        if not self._begun:
-            drawn = self.np_random.integers(1 << 31, size=self.num_envs).tolist() if None in seeds else seeds
-            seeds = [other if own is None else own for own, other in zip(seeds, drawn, strict=True)]
-        rows = mask.nonzero().flatten().tolist()
-        self.engine.reset(rows, [seeds[row] for row in rows])
-        self._begun = True
-        shown = mask.to(self.engine.device)
-        self._done &= ~shown
-        return self._observation(), self._info(shown)
 
     def step(self, actions: Any) -> tuple[Arrays, Any, Any, Any, dict[str, Any]]:
         """Use a tool in a region in every environment, and go on to the next plan step.
@@ -470,90 +357,26 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
         """
         self._check_begun("step")
         engine, chosen = self.engine, self._checked(actions)
-        waiting = self.autoreset_mode is not AutoresetMode.SAME_STEP and bool(self._done.any())
-        if not waiting:
+        fresh = self._waiting()
+        if not len(fresh):
             result = engine.step(chosen)
-        elif self.autoreset_mode is AutoresetMode.DISABLED:
-            raise ResetNeeded(
-                f"the episode of environment {int(self._done.nonzero()[0])} has ended: "
-                "call reset(options={'reset_mask': ...}) before step()"
-            )
         else:
-            acting, fresh = (~self._done).nonzero().flatten(), self._done.nonzero().flatten()
+            acting = (~self._done).nonzero().flatten()
             result = engine.step(torch.where(self._done[:, None], 0, chosen), acting, fresh)
         terminated, truncated = result.terminated, torch.zeros_like(result.terminated)
         if self.max_episode_steps is not None:
             truncated = engine.step_index >= self.max_episode_steps
         self._done = terminated | truncated
-        final: dict[str, Any] = {}
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and bool(self._done.any()):
-            final = self._restart()
+        final = self._restart()
         infos = self._info(torch.ones_like(terminated)) | final
         reward = result.reward if self.output == "torch" else result.reward.double()
         return self._observation(), self._out(reward), self._out(terminated), self._out(truncated), infos
 
-    def _restart(self) -> dict[str, Any]:
-        """Start the next episode where one has ended; returns what is told of those that have."""
-        done = self._done
-        rows = done.nonzero().flatten()
-        seen = {"image": self.engine.canvas, "plan_step": self.engine.current_codes().long()}
-        seen["progress"] = self.engine.progress(self._budget)
-        told = {"final_obs": {name: self._only(tensor, rows) for name, tensor in seen.items()}}
-        told |= {"final_info": self._info(done), "_final_obs": self._out(done), "_final_info": self._out(done.clone())}
-        self.engine.advance(rows)
-        self._done = torch.zeros_like(done)
-        return told
-
-    def render(self) -> tuple[Any, ...] | None:
-        """The episodes as pictures (``rgb_array``: ``uint8 [H, W, 3]`` each) or as texts (``ansi``)."""
-        if self.render_mode is None:
-            shared.warn_of_no_mode("make_vec")
-            return None
-        self._check_begun("render")
-        words = (Words.read(self.engine, row) for row in range(self.num_envs))
-        return tuple(shared.frame(self.engine, row, said, self.render_mode) for row, said in enumerate(words))
-
-    def close_extras(self, **kwargs: Any) -> None:
-        """Let go of the engine and its memory."""
-        engine = self.__dict__.pop("engine", None)  # there is none where the constructor has failed
-        if engine is not None:
-            engine.close()
-
     # ------------------------------------------------------------------ one environment on request
-
-    def task_id(self, index: int) -> str:
-        """Name of an environment's task."""
-        row = self._row(index)
-        return self.engine.tasks.task_id(self.engine.batch, row)
-
-    def instruction(self, index: int) -> str:
-        """The request of an environment in words."""
-        row = self._row(index)
-        return self.engine.tasks.instruction(self.engine.batch, row)
-
-    def plan(self, index: int) -> list[str]:
-        """The plan of an environment in words."""
-        row = self._row(index)
-        return [step.text for step in self.engine.plan(row)]
-
-    def requirements(self, index: int) -> list[dict[str, Any]]:
-        """The requirements of an environment, as in the info of the single environment."""
-        row = self._row(index)
-        return requirements_of(self.engine, row, Words.read(self.engine, row))
-
-    def preserved(self, index: int) -> dict[str, float]:
-        """How far each thing to be kept was kept, by name."""
-        row = self._row(index)
-        return preserved_of(self.engine, row, Words.read(self.engine, row))
 
     def action_error(self, index: int) -> str:
         """Why the latest action of an environment did nothing; empty if it did something."""
         return self.info(index)["action_error"]
-
-    def info(self, index: int) -> dict[str, Any]:
-        """The info of an environment, as the single environment gives it."""
-        row = self._row(index)
-        return info_of(self.engine, row, Words.read(self.engine, row))
 
     def observation(self, index: int) -> Observation:
         """The observation of an environment, as the single environment gives it."""
@@ -571,8 +394,7 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
 
     def get_state(self, index: int) -> dict[str, Any]:
         """A copy of an environment's episode; the single environment gives and takes the same."""
-        row = self._row(index)
-        return shared.get_state(self.engine, row)
+        return self._state(self._row(index))
 
     def set_state(self, index: int, state: Mapping[str, Any]) -> tuple[Observation, dict[str, Any]]:
         """Put an environment into a state of :meth:`get_state`, its steps counted.
@@ -584,7 +406,7 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
             ImgEditError: If it is no such state, or one of another image size or plan length.
         """
         row = self._row(index)
-        shared.set_state(self.engine, row, state)
+        self._put_state(row, state)
         self._done = self._ended()
         return self.observation(row), self.info(row)
 
@@ -617,59 +439,7 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
         self._check_begun("action_masks")
         return self._out(shared.action_masks(self.engine))
 
-    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """What a method gives for each environment, or an attribute once for each; as in ``SyncVectorEnv``.
-
-        Args:
-            name: ``action_masks``, ``render``, a method that takes an index, without it, or an attribute.
-            *args: Further arguments of a method that takes an index.
-            **kwargs: The same by name.
-        """
-        if name in PER_INDEX:
-            return tuple(getattr(self, name)(index, *args, **kwargs) for index in range(self.num_envs))
-        value = getattr(self, name)
-        if name in ("action_masks", "render"):
-            return tuple(value(*args, **kwargs))
-        if callable(value):
-            raise ImgEditError(f"call: expected one of action_masks, render, {', '.join(PER_INDEX)}; found {name!r}")
-        return (value,) * self.num_envs
-
-    def get_attr(self, name: str) -> tuple[Any, ...]:
-        """An attribute, once for each environment."""
-        return self.call(name)
-
-    def set_attr(self, name: str, values: Any) -> None:
-        """Set an attribute of all environments; they share it, so a list must hold the same for all.
-
-        Raises:
-            ImgEditError: If the values differ, or are not as many as the environments.
-        """
-        if isinstance(values, (list, tuple)):
-            if len(values) != self.num_envs or any(value != values[0] for value in values):
-                raise ImgEditError(f"set_attr: expected {self.num_envs} equal values for {name!r}; found {values!r}")
-            values = values[0]
-        setattr(self, name, shared.checked_render_mode(values) if name == "render_mode" else values)
-
     # ------------------------------------------------------------------ inside
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ClosedEnvironmentError("the environment is closed")
-
-    def _check_begun(self, what: str) -> None:
-        self._check_open()
-        if not self._begun:
-            raise ResetNeeded(f"call reset() before {what}()")
-
-    def _row(self, index: int) -> int:
-        self._check_begun("asking for one environment")
-        try:
-            row = shared.whole(index)
-        except TypeError:
-            row = -1
-        if not 0 <= row < self.num_envs:
-            raise ImgEditError(f"expected an index from 0 to {self.num_envs - 1}; found {index!r}")
-        return row
 
     def _checked(self, actions: Any) -> torch.Tensor:
         """Actions as a tensor of the right shape; the engine checks their range."""
@@ -696,21 +466,16 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
         ended = self.engine.step_index >= self.engine.plan_length
         return ended if self.max_episode_steps is None else ended | (self.engine.step_index >= self.max_episode_steps)
 
-    def _out(self, tensor: torch.Tensor) -> Any:
-        """A fresh tensor as it is handed out."""
-        return tensor if self.output == "torch" else tensor.cpu().numpy()
-
-    def _only(self, tensor: torch.Tensor, rows: torch.Tensor) -> Any:
-        """Some rows of a tensor as they are handed out, zeros elsewhere."""
-        if self.output == "torch":
-            return torch.zeros_like(tensor).index_copy_(0, rows, tensor[rows])
-        chosen = tensor[rows].cpu().numpy()
-        found = np.zeros(tensor.shape, dtype=chosen.dtype)  # pages that nothing is written to cost nothing
-        found[rows.cpu().numpy()] = chosen
-        return found
+    def _final_observation(self, rows: torch.Tensor) -> Arrays:
+        seen = {"image": self.engine.canvas, "plan_step": self.engine.current_codes().long()}
+        seen["progress"] = self.engine.progress(self._budget)
+        return {name: self._only(tensor, rows) for name, tensor in seen.items()}
 
     def _observation(self) -> Arrays:
         return {name: self._out(tensor) for name, tensor in shared.observe(self.engine, self._budget).items()}
+
+    def _info_of(self, row: int) -> dict[str, Any]:
+        return info_of(self.engine, row, Words.read(self.engine, row))
 
     def _info(self, shown: torch.Tensor) -> dict[str, Any]:
         engine, verdict = self.engine, self.engine.verdict
@@ -737,40 +502,3 @@ class ImageEditVectorEnv(VectorEnv[Arrays, Any, Any]):
             },
             shown,
         )
-
-    def _with_masks(self, values: Mapping[str, Any], shown: torch.Tensor) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in values.items():
-            found[name] = self._with_masks(value, shown) if isinstance(value, Mapping) else self._out(value)
-            found[f"_{name}"] = self._out(shown.clone())
-        return found
-
-    def __getstate__(self) -> dict[str, Any]:
-        held = {name: value for name, value in self.__dict__.items() if name != "engine"}
-        open_and_begun = self._begun and not self.closed
-        held["_pickled"] = [self.get_state(row) for row in range(self.num_envs)] if open_and_begun else None
-        return held
-
-    def __setstate__(self, held: dict[str, Any]) -> None:
-        held = dict(held)
-        states = held.pop("_pickled")
-        self.__dict__.update(held)
-        if not self.closed:
-            self.engine = Engine(self.num_envs, **self.arguments)
-        for row, state in enumerate(states or ()):
-            shared.set_state(self.engine, row, state)
-
-
-PER_INDEX = (
-    "task_id",
-    "instruction",
-    "plan",
-    "requirements",
-    "preserved",
-    "action_error",
-    "info",
-    "observation",
-    "trajectory",
-    "get_state",
-)
-"""Methods of the vector environment that read one environment."""

@@ -31,13 +31,18 @@ class Start:
     user: dict[str, Any] | None = None
 
     @classmethod
-    def read(cls, options: Mapping[str, Any], engine: Engine) -> Start:
+    def read(cls, options: Mapping[str, Any], engine: Engine, known: Sequence[str] = OPTIONS) -> Start:
         """Check options before anything changes.
+
+        Args:
+            options: What ``reset`` was given.
+            engine: Where the episode is to start.
+            known: Keys that the environment takes.
 
         Raises:
             ImgEditError: If a key is unknown, keys exclude each other, or a task id or plan is not one.
         """
-        _check_keys(options, OPTIONS)
+        _check_keys(options, known)
         own = [key for key in USER_OPTIONS if key != "plan" and options.get(key) is not None]
         task_id, plan = options.get("task_id"), options.get("plan")
         if own and task_id is not None:

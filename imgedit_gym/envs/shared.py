@@ -24,12 +24,16 @@ RENDER_MODES = ("rgb_array", "ansi")
 STATE_VERSION = 3
 
 
+def image_space(engine: Engine) -> spaces.Box:
+    """Space of one environment's pictures."""
+    return spaces.Box(0, 255, (engine.image_size, engine.image_size, 3), np.uint8)
+
+
 def observation_space(engine: Engine) -> spaces.Dict:
     """Observation space of one environment of an engine."""
-    size = engine.image_size
     return spaces.Dict(
         {
-            "image": spaces.Box(0, 255, (size, size, 3), np.uint8),
+            "image": image_space(engine),
             "plan_step": spaces.MultiDiscrete(list(engine.vocabulary.nvec)),
             "progress": spaces.Box(0.0, 1.0, (2,), np.float32),
         }
@@ -100,9 +104,7 @@ def checked_mode(mode: Any) -> AutoresetMode:
 
 def warn_of_no_mode(maker: str) -> None:
     """Say why ``render`` gives nothing."""
-    gym.logger.warn(
-        f"render() does nothing without a render_mode: gymnasium.{maker}('ImageEdit-v0', render_mode='rgb_array')"
-    )
+    gym.logger.warn(f"render() does nothing without a render_mode: gymnasium.{maker}(..., render_mode='rgb_array')")
 
 
 def budget_of_make() -> int | None:

@@ -23,7 +23,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.envs.image_edit import PER_INDEX, ImageEditVectorEnv
+from imgedit_gym.envs.image_edit import ImageEditVectorEnv
 
 try:
     from stable_baselines3.common.monitor import Monitor
@@ -180,7 +180,7 @@ class ImageEditVecEnv(VecEnv):
         chosen = list(self._get_indices(indices))
         name = _OF_ONE.get(attr_name, attr_name)
         value = getattr(self._holder(name), name)
-        if name in PER_INDEX:
+        if name in ImageEditVectorEnv.per_index:
             return [partial(value, row) for row in chosen]
         if name in _ROW_OF_ALL:
             return [partial(_row_of_call, value, row) for row in chosen]

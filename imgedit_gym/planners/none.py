@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from imgedit_gym.core.plan import PICTURE, Plan, PlanStep
+from imgedit_gym.core.task_source import TaskSource
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.tasks.base import TaskSource
 
 
 class NonePlanner:

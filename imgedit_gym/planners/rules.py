@@ -14,12 +14,12 @@ from math import log
 
 import torch
 
+from imgedit_gym.art.goals import Goal, load_goals
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE, Plan, PlanStep
+from imgedit_gym.core.task_source import TaskSource
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.planners.detector import Detection, Scene, look
-from imgedit_gym.tasks.adverts.goals import Goal, load_goals
-from imgedit_gym.tasks.base import TaskSource
 
 JOINT = " Also: "
 """What joins the requests of two goals."""

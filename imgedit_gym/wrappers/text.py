@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import string
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,27 +11,9 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.words import CHARSET, plain
 from imgedit_gym.engine import Engine
 from imgedit_gym.wrappers.base import AddingWrapper, Addition, VectorAddingWrapper
-
-CHARSET = string.ascii_letters + string.digits + string.punctuation + " "
-"""What texts of observations are made of: the printable characters of ASCII."""
-
-_PLAIN = str.maketrans("‘’‚“”„–—−×", "'''\"\"\"---x")
-
-
-def plain(text: str, max_length: int) -> str:
-    """A text in :data:`CHARSET`, cut to a length.
-
-    Accents are dropped, signs of typography become their ASCII counterparts, white space becomes a space, and whatever
-    else is outside becomes a question mark.
-    """
-    folded = unicodedata.normalize("NFKD", " ".join(text.replace("…", "...").split()).translate(_PLAIN))
-    kept = (one for one in folded if not unicodedata.combining(one))
-    return "".join(one if one in _ALLOWED else "?" for one in kept)[:max_length]
-
-
-_ALLOWED = frozenset(CHARSET)
 
 
 class _Text(Addition):
@@ -61,8 +41,8 @@ class _Text(Addition):
 class TextObservation(_Text, AddingWrapper, RecordConstructorArgs):
     """Adds ``instruction`` and ``plan_step_text`` to the observation, as ``Text`` in printable ASCII.
 
-    The plan step is empty once the plan is exhausted. Texts outside ASCII are brought into it, see :func:`plain`; the
-    unchanged ones are in ``info``.
+    The plan step is empty once the plan is exhausted. Texts outside ASCII are brought into it, see
+    :func:`imgedit_gym.core.words.plain`; the unchanged ones are in ``info``.
 
     Gymnasium's ``AsyncVectorEnv`` reads ``Text`` wrongly through shared memory; give it ``shared_memory=False``, or
     use the vector environment and :class:`VectorTextObservation`. Stable-Baselines3 has no ``Text``.

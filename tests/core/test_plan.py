@@ -1,11 +1,13 @@
 """Tests of the plan grammar."""
 
+import pickle
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.plan import MAX_TEXT, PICTURE, VERBS, PlanStep, normalise, parse_plan
+from imgedit_gym.core.plan import FORMS, MAX_TEXT, PICTURE, VERBS, PlanError, PlanStep, normalise, parse_plan, read_plan
 
 SEPARATORS = {"to", "with", "as"}
 WORDS = st.sampled_from(
@@ -188,3 +190,44 @@ def test_a_plan_is_read_back_line_by_line(targets):
     plan = tuple(PlanStep("remove", target) for target in targets)
     assert parse_plan("\n".join(f"{i}. {step.text}" for i, step in enumerate(plan, 1)), 8) == plan
     assert parse_plan([step.text for step in plan], 8) == plan
+
+
+# ------------------------------------------------------------------ strict reading
+
+
+def test_strict_reading_takes_what_the_grammar_has():
+    assert read_plan("1. remove the burger\n\n - ADD some carrot.", 2) == TWO
+    for form in FORMS:
+        (step,) = read_plan(form, 1)
+        assert step.verb == form.split()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("", 1, "at least one step"),
+        ("\n \n", 1, "at least one step"),
+        ("make it nice", 1, "one of: remove the X"),
+        ("remove the burger\n\nreplace the car", 3, "one of: remove the X"),
+        ("remove the burger\n...", 2, "one of: remove the X"),
+        ("remove the burger\nadd the carrot\n\nadd the pea", 4, "no more than 2 steps"),
+    ],
+)
+def test_strict_reading_names_the_line(text, line, expected):
+    with pytest.raises(PlanError) as caught:
+        read_plan(text, 2)
+    error = caught.value
+    assert error.line == line and error.expected.startswith(expected)
+    assert str(error).startswith(f"line {line}: expected {expected}") and repr(error.text) in str(error)
+    copied = pickle.loads(pickle.dumps(error))
+    assert (copied.line, copied.text, str(copied)) == (error.line, error.text, str(error))
+
+
+@given(st.text(max_size=120))
+def test_what_is_read_strictly_is_read_alike(text):
+    try:
+        steps = read_plan(text, 8)
+    except PlanError:
+        return
+    assert steps == parse_plan(text, 8)
+    assert not any(step.verb in ("", "edit") for step in steps)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS, Registry
+from imgedit_gym.core.registry import JUDGES, ORCHESTRATORS, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS, Registry
 
 
 class Thing:
@@ -110,7 +110,10 @@ def test_entry_points_are_read_once_and_never_shadow(registry, monkeypatch):
     assert asked == ["imgedit_gym.things"]
 
 
-@pytest.mark.parametrize("kind", [TASKS, PLANNERS, REGIONS, TOOLS, JUDGES], ids=lambda registry: registry.kind)
+SHIPPED = [TASKS, PLANNERS, REGIONS, TOOLS, JUDGES, ORCHESTRATORS]
+
+
+@pytest.mark.parametrize("kind", SHIPPED, ids=lambda registry: registry.kind)
 def test_everything_that_ships_can_be_imported(kind):
     assert kind.ids()
     for id in kind.ids():

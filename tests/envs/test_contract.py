@@ -3,10 +3,12 @@
 import copy
 import hashlib
 import itertools
+import math
 import pickle
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -19,6 +21,7 @@ import imgedit_gym  # noqa: F401
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.verdict import Verdict, minimum
 from imgedit_gym.envs.image_edit import ImageEditEnv
+from imgedit_gym.trajectory import Trajectory, trajectory_of
 
 SIZE = 64
 INFO_KEYS = {
@@ -544,9 +547,15 @@ def test_a_failed_judgement_is_made_again_if_that_can_help(deterministic):
     assert (info["valid"], info["calls"], judge.calls) == ((False, 0.0, 2) if deterministic else (True, 0.0, 3))
 
 
-def test_a_failed_first_judgement_gives_no_nan():
-    env = ImageEditEnv(image_size=SIZE, judge=FlakyJudge({0}))
-    _, info = env.reset(seed=0)
-    assert not info["judge"]["valid"]
-    assert info["scores"]["score"] == 0.0
-    assert all(entry["value"] == 0.0 for entry in info["requirements"])
+def test_a_failed_first_judgement_gives_no_numbers():
+    env = ImageEditEnv(image_size=SIZE, judge=FlakyJudge({0, 1}), render_mode="rgb_array")
+    env.reset(seed=0, options={"plan": ["remove the dog"] * 4})
+    _, reward, _, _, info = env.step(env.action("blur"))
+    assert not info["judge"]["valid"] and reward == 0.0
+    assert all(math.isnan(value) for value in info["scores"].values())
+    assert all(math.isnan(entry["value"]) and not entry["met"] for entry in info["requirements"])
+    assert env.render().dtype == np.uint8
+    recorded = Trajectory.from_json(replace(trajectory_of(env), env_kwargs={}).to_json())
+    assert set(recorded.scores.values()) == {None} and not recorded.valid
+    info = env.step(env.action("blur"))[-1]
+    assert info["judge"]["valid"] and all(math.isfinite(value) for value in info["scores"].values())

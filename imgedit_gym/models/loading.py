@@ -1,0 +1,168 @@
+"""Loading vision-language models and language models of transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imgedit_gym.core.errors import ImgEditError
+
+PARTS = ("image_processor", "tokenizer", "video_processor", "feature_extractor", "chat_template")
+_HASHED_WHOLE = 64 * 2**20
+"""Files of up to so many bytes are named by their content, larger ones by size and time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A model that is ready.
+
+    Attributes:
+        name: Names the weights exactly.
+        model: The model in evaluation mode.
+        processor: Its processor; of a language model, its tokenizer.
+        device: Where it is.
+    """
+
+    name: str
+    model: Any
+    processor: Any
+    device: torch.device
+
+
+@lru_cache(maxsize=4)
+def load_image_text_model(model: str, revision: str | None, device: str, dtype: str) -> Pretrained:
+    """Load an ``AutoModelForImageTextToText``; one process loads it once.
+
+    Args:
+        model: Folder or hub id.
+        revision: Branch, tag or commit of the hub.
+        device: A torch device.
+        dtype: Name of a torch type; ``"auto"``: float32 on a CPU, elsewhere what the weights are stored in.
+
+    Raises:
+        ImgEditError: If transformers is not installed, or the model cannot be loaded.
+    """
+    transformers = _transformers()
+    where = torch.device(device)
+    kind = _kind(dtype, where)
+    try:
+        processor = _processor(model, revision)
+        loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype=kind)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise ImgEditError(
+            f"model {model!r}: expected a folder or hub id of an image-text-to-text model; {first_line(error)}"
+        ) from error
+    tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is None or getattr(processor, "chat_template", None) is None:
+        raise ImgEditError(f"model {model!r}: expected a processor with a tokenizer and a chat template")
+    return _ready(model, loaded, processor, tokenizer, where)
+
+
+@lru_cache(maxsize=4)
+def load_language_model(model: str, revision: str | None, device: str, dtype: str) -> Pretrained:
+    """Load an ``AutoModelForCausalLM`` with its tokenizer; as :func:`load_image_text_model`."""
+    transformers = _transformers()
+    where = torch.device(device)
+    kind = _kind(dtype, where)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
+        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=kind)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise ImgEditError(
+            f"model {model!r}: expected a folder or hub id of a language model; {first_line(error)}"
+        ) from error
+    return _ready(model, loaded, tokenizer, tokenizer, where)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, after its type."""
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+
+        transformers.AutoModelForImageTextToText  # noqa: B018 - absent where torch is too old
+    except (ImportError, AttributeError) as error:
+        raise ImgEditError(
+            f"models of transformers need the extra 'models' (pip install 'imgedit-gym[models]'): {error}"
+        ) from error
+    return transformers
+
+
+def _kind(dtype: str, where: torch.device) -> Any:
+    kind: Any = "auto" if dtype == "auto" else getattr(torch, dtype, None)
+    if kind is None or not (kind == "auto" or isinstance(kind, torch.dtype)):
+        raise ImgEditError(f"dtype must be 'auto' or the name of a torch type; found {dtype!r}")
+    return torch.float32 if kind == "auto" and where.type == "cpu" else kind
+
+
+def _ready(model: str, loaded: Any, processor: Any, tokenizer: Any, where: torch.device) -> Pretrained:
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    loaded = loaded.to(where).eval().requires_grad_(False)
+    commit = getattr(loaded.config, "_commit_hash", None)
+    name = f"{model}@{commit}" if commit else f"{Path(model).name}@{_digest(Path(model))}"
+    return Pretrained(f"{name}, {loaded.dtype}", loaded, processor, where)
+
+
+def _processor(model: str, revision: str | None) -> Any:
+    """The model's processor; put together without its video part where that lacks a package."""
+    import transformers
+
+    try:
+        return transformers.AutoProcessor.from_pretrained(model, revision=revision)
+    except (ImportError, ValueError) as error:
+        failure = error
+    try:
+        written = dict(transformers.ProcessorMixin.get_processor_dict(model, revision=revision)[0])
+        kind = getattr(transformers, written.pop("processor_class"))
+        parts = {
+            "image_processor": transformers.AutoImageProcessor.from_pretrained(model, revision=revision),
+            "tokenizer": transformers.AutoTokenizer.from_pretrained(model, revision=revision),
+        }
+    except (OSError, KeyError, AttributeError, ValueError, ImportError):
+        raise failure from None
+
+    def check(self: Any, name: str, part: Any) -> Any:
+        return type(None) if part is None else kind.check_argument_for_proper_class(self, name, part)
+
+    # some talk of videos even where there are none
+    plain = transformers.ProcessorMixin.apply_chat_template
+    still = type(kind.__name__, (kind,), {"check_argument_for_proper_class": check, "apply_chat_template": plain})
+    known = inspect.signature(kind.__init__).parameters
+    settings = {key: value for key, value in written.items() if key in known and key not in PARTS}
+    without: dict[str, Any] = {"video_processor": None} if "video_processor" in known else {}
+    processor = still(**parts, **without, **settings)
+    if processor.chat_template is None:
+        processor.chat_template = parts["tokenizer"].chat_template or _template(model, revision)
+    return processor
+
+
+def _template(model: str, revision: str | None) -> str | None:
+    """A chat template that stands in a file of its own."""
+    from transformers.utils import cached_file
+
+    path = cached_file(model, "chat_template.jinja", revision=revision, _raise_exceptions_for_missing_entries=False)
+    return None if path is None else Path(path).read_text(encoding="utf-8")
+
+
+def _digest(folder: Path) -> str:
+    """Names the content of a folder."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        status = path.stat()
+        found.update(path.name.encode())
+        if status.st_size <= _HASHED_WHOLE:
+            found.update(path.read_bytes())
+        else:
+            found.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+    return found.hexdigest()[:16]
