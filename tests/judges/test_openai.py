@@ -264,9 +264,11 @@ def test_a_failure_stops_the_judges_beside_it(server, judge_of, started, cases_o
 
 def test_an_unknown_cost_is_taken_to_be_what_was_expected(server, judge_of, started, cases_of):
     server.always = lambda body: {name: value for name, value in completion(body).items() if name != "usage"}
-    judge_of(tokens_per_minute=240_000, concurrency=1).judge(cases_of(started(3)))
+    cases = cases_of(started(3))
+    begun = time.monotonic()
+    judge_of(tokens_per_minute=240_000, concurrency=1).judge(cases)
     # nobody knows better than that a request costs 1000 tokens: a quarter of a second
-    assert server.times[-1] - server.times[0] > 0.45
+    assert server.times[-1] - begun > 0.45
 
 
 def test_a_refused_connection(edited):
@@ -349,13 +351,15 @@ def test_concurrency_is_limited(server, judge_of, started, cases_of):
 def test_requests_a_minute_are_limited(server, judge_of, edited):
     judge_of(requests_per_minute=300).judge(edited)
     gaps = [after - before for before, after in zip(server.times, server.times[1:], strict=False)]
-    assert len(gaps) == 2 and min(gaps) > 0.15
+    # each waits for its turn of 0.2 s, and may then be on its way for longer than the one before it
+    assert len(gaps) == 2 and sum(gaps) > 0.25
 
 
 def test_tokens_a_minute_are_limited(server, judge_of, started, cases_of):
     judge = judge_of(tokens_per_minute=60_000, concurrency=1)
-    judge.judge(cases_of(started(4)))
-    begun = server.times[0]
+    cases = cases_of(started(4))
+    begun = time.monotonic()
+    judge.judge(cases)
     # 100 tokens are a tenth of a second; the first request was taken to cost ten times that
     assert server.times[-1] - begun > 0.29
 
