@@ -96,6 +96,8 @@ def test_an_environment_with_it(n: int):
     env.reset(seed=3)
     env.action_space.seed(0)
     for _ in range(3):
-        _, reward, *_ = env.step(env.action_space.sample())
+        _, reward, terminated, *_ = env.step(env.action_space.sample())
         assert torch.isfinite(torch.as_tensor(reward)).all()
+        if n == 1 and terminated:
+            env.reset()
     env.close()
