@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from baselines.agents.oracle import TIE
 from baselines.agents.tables import table_tool
 from baselines.cli import progress_bar, run_command, write_results
 from baselines.statistics import mean_interval
@@ -26,6 +25,7 @@ from imgedit_gym.core.checklist import MAX_OBJECTS
 from imgedit_gym.core.names import BACKGROUNDS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, PlanStep
 from imgedit_gym.engine import Engine, oracle_regions
+from imgedit_gym.orchestrators.oracle import TIE
 
 SKIP = "skip"
 WORTH_SHOWING = 0.05

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
+from imgedit_gym.art.goals import load_goals
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.names import BACKGROUNDS
 from imgedit_gym.core.plan import PlanStep
@@ -20,7 +21,6 @@ from imgedit_gym.planners.detector import (
     read_headline,
 )
 from imgedit_gym.planners.rules import RulesPlanner, known_goals, make_plan, recognise
-from imgedit_gym.tasks.adverts.goals import load_goals
 from imgedit_gym.tasks.adverts.source import Adverts
 
 N = 48

@@ -1,0 +1,6 @@
+"""Evaluation of agents on frozen suites."""
+
+from benchmarks.evaluate.agents import find_agent
+from benchmarks.evaluate.run import Run, evaluate
+
+__all__ = ["Run", "evaluate", "find_agent"]

@@ -1,0 +1,76 @@
+"""``python -m benchmarks.leaderboard {build, baselines}``: make the board, or the repository's own entries."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from baselines.agents import AGENTS
+from baselines.cli import check_folder, run_command
+from benchmarks.leaderboard.baselines import submit_baseline
+from benchmarks.leaderboard.board import build_boards, find_submissions
+from benchmarks.leaderboard.markdown import grids_of
+from benchmarks.leaderboard.site import Pictures, write_site
+from benchmarks.suites import load_suite
+from benchmarks.tables import print_grids
+
+
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """Read the command line; wrong words end the program with status 2."""
+    parser = argparse.ArgumentParser("python -m benchmarks.leaderboard", description=__doc__.splitlines()[0])
+    actions = parser.add_subparsers(dest="action", required=True)
+    build = actions.add_parser("build", help="verify submissions and make the board of them")
+    build.add_argument("submissions", type=Path, help="folder with folders of submissions, however deep")
+    build.add_argument("--level", type=int, default=3, choices=(1, 2, 3), help="how far to verify them")
+    build.add_argument("--season", action="append", default=[], help="file of a revealed season's suite")
+    build.add_argument("--out", type=Path, default=Path("runs/leaderboard"), help="folder of the page")
+    own = actions.add_parser("baselines", help="evaluate the baselines, and make and verify submissions of them")
+    own.add_argument("--suite", default="adverts-lite-v1", help="name of the suite")
+    own.add_argument("--agents", default=",".join(AGENTS.ids()), help="names, separated by commas")
+    own.add_argument("--runs", type=Path, default=Path("runs/baselines"), help="folder for evaluations")
+    own.add_argument("--out", type=Path, default=Path("leaderboard"), help="folder for submissions")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
+    """
+    options = parse_arguments(sys.argv[1:] if words is None else words)
+    return run_command(_build if options.action == "build" else _baselines, options)
+
+
+def _build(options: argparse.Namespace) -> None:
+    check_folder(options.out)
+    console = Console()
+    pictures = Pictures(options.out)
+    boards = build_boards(
+        find_submissions(options.submissions),
+        options.level,
+        [load_suite(path) for path in options.season],
+        watch=pictures.watch,
+        progress=lambda folder: console.print(f"verified {folder}"),
+    )
+    write_site(boards, pictures, options.out)
+    for board in boards:
+        for title, heads, rows in grids_of(board)[:1]:
+            print_grids([(title, heads[:4], [row[:4] for row in rows])], console, as_markdown=False)
+        for report in board.refused:
+            console.print(f"refused {report.submission}: {', '.join(sorted(report.checks)) or report.notes['refused']}")
+    console.print(f"wrote {options.out / 'index.html'}, board.md, board.json")
+
+
+def _baselines(options: argparse.Namespace) -> None:
+    suite = load_suite(options.suite)
+    for name in options.agents.split(","):
+        report = submit_baseline(name, suite, options.runs, options.out)
+        print(report.text())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
