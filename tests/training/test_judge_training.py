@@ -9,12 +9,13 @@ import torch
 pytest.importorskip("transformers")
 
 from baselines.training.judge.kinds import Kinds
-from baselines.training.judge.learn import Stage, Workshop, learn_language
+from baselines.training.judge.learn import Workshop, learn_language
 from baselines.training.judge.losses import Letters, letter_spans, true_tokens
 from baselines.training.judge.measure import free_wording
 from baselines.training.judge.optimizer import Muon
 from baselines.training.judge.plan import QUICK, Course
 from baselines.training.judge.world import Recipe, World
+from baselines.training.stage import Stage
 
 
 def test_muon_makes_updates_orthogonal():
@@ -103,7 +104,7 @@ def test_a_killed_stage_goes_on_to_the_same_weights(shop: Workshop, tmp_path: Pa
         if len(steps) == 3:
             raise Killed
 
-    monkeypatch.setattr("baselines.training.judge.learn.SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("baselines.training.stage.SAVE_SECONDS", -1.0)
     monkeypatch.setattr(Stage, "save", stop)
     with pytest.raises(Killed):
         weights(folders[1])

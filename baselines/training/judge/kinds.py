@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from imgedit_gym.art.catalogue import Catalogue, load_catalogue
+from imgedit_gym.art.goals import GoalBook, load_goals
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
-from imgedit_gym.tasks.adverts.goals import GoalBook, load_goals
 
 WIDTH = 192
 """Numbers in an image token: the width of the language half."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,14 @@ from baselines.training.judge.asking import Asker, Packed, pack
 from baselines.training.judge.kinds import FREE, KIND, TINT, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
 from baselines.training.judge.model import build, checkpoint, image_tokens
-from baselines.training.judge.optimizer import Optimizers
 from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.tooled import Balance, Bench
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.world import Pairs, World
+from baselines.training.stage import Stage
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.vlm.mosaic import mosaic
 
-SAVE_SECONDS = 150.0
-LOG_STEPS = 25
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
 TOKEN_NOISE = 0.08
@@ -84,105 +81,9 @@ def is_vision(name: str) -> bool:
     return "vision_tower" in name or "projector" in name
 
 
-class Log:
-    """Running means on the terminal, in a file and for TensorBoard."""
-
-    def __init__(self, folder: Path, stage: str, steps: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.stage, self.steps = stage, steps
-        self._writer = SummaryWriter(str(folder / "tensorboard" / stage))
-        self._file = folder / f"{stage}.jsonl"
-        self._held: dict[str, list[float]] = {}
-
-    def add(self, step: int, values: dict[str, float], seconds: float) -> None:
-        """Take in one step's values; every few steps, show the means."""
-        for name, value in values.items():
-            self._held.setdefault(name, []).append(value)
-        if step % LOG_STEPS:
-            return
-        means = {name: float(np.nanmean(held)) for name, held in self._held.items() if not np.isnan(held).all()}
-        self._held = {}
-        self.write(step, means, seconds)
-
-    def write(self, step: int, means: dict[str, float], seconds: float) -> None:
-        """Show values of a step."""
-        for name, value in means.items():
-            self._writer.add_scalar(name, value, step)
-        with self._file.open("a") as file:
-            file.write(json.dumps({"step": step, "cpu_seconds": round(seconds, 1), **means}) + "\n")
-        shown = " ".join(f"{name} {value:.3f}" for name, value in means.items())
-        print(f"{self.stage} {step}/{self.steps} cpu {seconds / 60:.1f} min {shown}", flush=True)
-
-
-class Stage:
-    """A loop that can be killed at any time and goes on from its last checkpoint.
-
-    Random numbers are drawn anew from seed and step, so that a run that was interrupted sees the same data.
-
-    Args:
-        shop: What the stages share.
-        name: Name of the stage.
-        parts: Modules whose parameters learn, by name.
-        chosen: Which of their parameters.
-    """
-
-    def __init__(
-        self, shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool]
-    ) -> None:
-        self.shop, self.name, self.parts = shop, name, parts
-        self.course = shop.preset.courses[name]
-        self.path = shop.folder / f"{name}.pt"
-        named = [
-            (f"{part}.{key}", parameter)
-            for part, module in parts.items()
-            for key, parameter in module.named_parameters()
-            if chosen(f"{part}.{key}")
-        ]
-        self._chosen = [key for key, _ in named]
-        self.optimizers = Optimizers(named, *self.course.rates)
-        self.step, self.seconds = 0, 0.0
-        if self.path.exists():
-            state = torch.load(self.path)
-            for part, module in parts.items():
-                module.load_state_dict(state["parts"][part])
-            self.optimizers.load_state_dict(state["optimizers"])
-            self.step, self.seconds = state["step"], state["seconds"]
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.step >= self.course.steps
-
-    def run(self, loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]]) -> None:
-        """Learn.
-
-        Args:
-            loss_of: The loss of a step and values to log, from the number of the step.
-        """
-        log = Log(self.shop.folder, self.name, self.course.steps)
-        saved = time.monotonic()
-        began = time.process_time() - self.seconds
-        while not self.done:
-            loss, values = loss_of(self.step)
-            loss.backward()
-            self.optimizers.step(self.course.scale(self.step))
-            self.step += 1
-            self.seconds = time.process_time() - began
-            log.add(self.step, {"loss": float(loss.detach()), **values}, self.seconds)
-            if time.monotonic() - saved > SAVE_SECONDS or self.done:
-                self.save()
-                saved = time.monotonic()
-
-    def save(self) -> None:
-        """Write a checkpoint."""
-        checkpoint(
-            self.path,
-            parts={part: module.state_dict() for part, module in self.parts.items()},
-            optimizers=self.optimizers.state_dict(),
-            step=self.step,
-            seconds=self.seconds,
-        )
+def begin(shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool]) -> Stage[Course]:
+    """A stage of the training, where it was left."""
+    return Stage(shop.folder, shop.preset.courses[name], name, parts, chosen)
 
 
 class Drawer:
@@ -228,7 +129,7 @@ def learn_vision(shop: Workshop) -> Any:
     model = shop.model()
     torch.manual_seed(shop.seed + 2)
     letters = Letters(shop.words, shop.preset.shape.places)
-    stage = Stage(shop, "vision", {"model": model, "aid": letters}, lambda name: is_vision(name) or name[:4] == "aid.")
+    stage = begin(shop, "vision", {"model": model, "aid": letters}, lambda name: is_vision(name) or name[:4] == "aid.")
     if stage.done:
         return model
     drawer, edge = Drawer(shop, stage.course, 1), shop.preset.shape.edge
@@ -250,7 +151,7 @@ def learn_language(shop: Workshop) -> tuple[Any, Aids]:
     model = shop.model()
     torch.manual_seed(shop.seed + 1)
     aids = Aids(shop.words)
-    stage = Stage(shop, "language", {"model": model, "aid": aids}, lambda name: not is_vision(name))
+    stage = begin(shop, "language", {"model": model, "aid": aids}, lambda name: not is_vision(name))
     if stage.done:
         return model, aids
     course = stage.course
@@ -306,7 +207,7 @@ def learn_together(shop: Workshop) -> Any:
     aids = Aids(shop.words)
     aids.load_state_dict(language["parts"]["aid"])
     fresh = not (shop.folder / "joint.pt").exists()
-    stage = Stage(shop, "joint", {"model": model, "aid": aids}, lambda name: True)
+    stage = begin(shop, "joint", {"model": model, "aid": aids}, lambda name: True)
     if stage.done:
         return model
     course, edge = stage.course, shop.preset.shape.edge

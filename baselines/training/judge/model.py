@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -16,6 +16,24 @@ from imgedit_gym.judges.vlm.mosaic import TILE
 
 HEAD = 64
 """Width of an attention head of the language half."""
+
+
+class TokenTable(Protocol):
+    """A vocabulary; :class:`baselines.training.judge.vocabulary.Words` is one."""
+
+    ids: dict[str, int]
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        ...
+
+    def embeddings(self) -> torch.Tensor:
+        """First values of the word embeddings, ``float32 [tokens, WIDTH]``."""
+        ...
+
+    def tokenizer(self) -> Any:
+        """The tokenizer in the form of the ``transformers`` library."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,7 @@ class Shape:
         return self.places * TILE
 
 
-def build(shape: Shape, words: Words) -> Any:
+def build(shape: Shape, words: TokenTable) -> Any:
     """A ``LlavaForConditionalGeneration`` with its first weights."""
     from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
 
@@ -88,7 +106,7 @@ def build(shape: Shape, words: Words) -> Any:
 
 
 @torch.no_grad()
-def _begin(model: Any, words: Words) -> None:
+def _begin(model: Any, words: TokenTable) -> None:
     """Heads 0 and 1 of the first layers look for things of the word's code, head 2 for colours, looks and marks."""
     model.get_input_embeddings().weight.copy_(words.embeddings())
     draw = torch.Generator().manual_seed(5)
@@ -116,8 +134,8 @@ def _begin(model: Any, words: Words) -> None:
                 attention.o_proj.weight[2 * HEAD :, rows] += 0.3 * unit
 
 
-def processor(shape: Shape, words: Words) -> Any:
-    """The processor that goes with the model."""
+def processor(shape: Shape, words: TokenTable, template: str = CHAT_TEMPLATE) -> Any:
+    """The processor that goes with the model; ``template`` says how it is talked to."""
     from transformers import LlavaProcessor, SiglipImageProcessorPil
 
     image = SiglipImageProcessorPil(
@@ -133,7 +151,7 @@ def processor(shape: Shape, words: Words) -> Any:
         patch_size=2 * TILE,
         vision_feature_select_strategy="full",
         image_token=IMAGE,
-        chat_template=CHAT_TEMPLATE,
+        chat_template=template,
     )
 
 

@@ -1,0 +1,1 @@
+"""The learned orchestrator: which tool, and where, carries out a plan step."""

@@ -1,0 +1,1 @@
+"""Trains the orchestrator: from an outcome table, or by PPO."""
