@@ -42,9 +42,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     loop = _LOOP.get()
     if _running() is loop:
         work.close()
-        raise RuntimeError(
-            "called on the loop that would have to do the work: await it instead"
-        )
+        raise RuntimeError("called on the loop that would have to do the work: await it instead")
     future = asyncio.run_coroutine_threadsafe(work, loop)
     try:
         return future.result()
