@@ -6,7 +6,9 @@ from imgedit_gym.core.registry import Registry
 
 AGENTS = Registry("agent")
 AGENTS.register("oracle", "baselines.agents.oracle:OracleAgent")
+AGENTS.register("search", "baselines.agents.search:SearchAgent")
 AGENTS.register("rule-based", "baselines.agents.rule_based:RuleBasedAgent")
+AGENTS.register("grounded-rules", "baselines.agents.grounded_rules:GroundedRulesAgent")
 AGENTS.register("single-step", "baselines.agents.single_step:SingleStepAgent")
 AGENTS.register("random", "baselines.agents.random:RandomAgent")
 AGENTS.register("no-op", "baselines.agents.no_op:NoOpAgent")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -134,7 +135,7 @@ class LanguagePlanner:
         server = self._server
         assert server is not None
         asked = [
-            server.ask(lambda text=text, at=at: self._request(text, longest, at), lambda body: _read(body, longest))
+            server.ask(partial(self._request, text, longest, at), partial(_read, longest=longest))
             for at, text in enumerate(told)
         ]
         return await background.together(asked)

@@ -4,19 +4,27 @@ import inspect
 
 import numpy as np
 import pytest
+import torch
 
 from baselines.agents import AGENTS
 from baselines.agents.base import Agent, AgentContext
+from baselines.agents.search import SearchAgent, distinct_regions
 from baselines.agents.tables import table_tool
 from baselines.rollout import run_episodes
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import TONES
 from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.registry import PIXEL_TOOLS
+from imgedit_gym.engine import Engine
+from imgedit_gym.orchestrators.agent import instructions, look
+from imgedit_gym.regions.segments import SegmentRegions
+from imgedit_gym.tasks.adverts.source import Adverts
 
 ARGUMENTS = {"tasks": "adverts", "judge": "checklist", "image_size": 64, "split": "test", "device": "cpu"}
 SEEDS = [3, 4, 5, 6]
-COMPETITORS = [name for name in AGENTS.ids() if not AGENTS.factory(name).privileged]
+SEARCHING = ("oracle", "search")
+COMPETITORS = [name for name in AGENTS.ids() if name not in SEARCHING]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +60,7 @@ def test_every_agent_plays(played, name):
             assert np.isfinite(step.reward)
         assert episode.tool_calls == sum(step.tool != "skip" for step in episode.steps)
         edits = sum(step.tool != "skip" and not step.problem for step in episode.steps)
-        assert episode.judge_calls == edits or (name == "oracle" and episode.judge_calls > edits)
+        assert episode.judge_calls == edits or (name in SEARCHING and episode.judge_calls > edits)
         for share in (episode.score, episode.execution, episode.preservation, episode.quality):
             assert 0.0 <= share <= 1.0
         assert episode.score == pytest.approx(
@@ -144,7 +152,7 @@ def test_competitors_get_pictures_and_words_only(name):
 @pytest.mark.parametrize("name", COMPETITORS)
 def test_signatures(name):
     factory = AGENTS.factory(name)
-    assert issubclass(factory, Agent) and not factory.privileged
+    assert issubclass(factory, Agent) and not factory.privileged and not factory.simulator and not factory.given
     assert list(inspect.signature(factory.plan).parameters) == ["self", "images", "instructions"]
     assert list(inspect.signature(factory.act).parameters) == ["self", "observations", "infos"]
     assert not hasattr(factory, "attach")
@@ -172,8 +180,63 @@ def test_competitors_cannot_reach_back_into_the_engine(name):
     assert [story(episode) for episode in scribbled] == [story(episode) for episode in plain]
 
 
-def test_only_the_oracle_is_privileged():
-    assert [name for name in AGENTS.ids() if name not in COMPETITORS] == ["oracle"]
+def test_who_is_given_more():
+    factories = {name: AGENTS.factory(name) for name in AGENTS.ids()}
+    assert [name for name, factory in factories.items() if factory.privileged] == ["oracle"]
+    assert [name for name, factory in factories.items() if factory.simulator] == ["search"]
+    assert tuple(name for name, factory in factories.items() if factory.given) == SEARCHING
+
+
+# ------------------------------------------------------------------ search
+
+
+def test_the_search_keeps_within_its_budget():
+    seeds = list(range(40, 46))
+    rules = run_episodes("rule-based", AGENTS.build("rule-based"), seeds, ARGUMENTS)
+    scores = []
+    for budget in (1, 30, 200):
+        episodes = run_episodes("search", SearchAgent(budget), seeds, ARGUMENTS)
+        # what is carried out in the end is judged as well
+        assert all(episode.judge_calls <= budget + len(episode.steps) for episode in episodes)
+        assert [episode.plan for episode in episodes] == [episode.plan for episode in rules]
+        scores.append(np.mean([episode.score for episode in episodes]))
+    assert scores[0] <= scores[1] <= scores[2] and scores[2] > scores[0]
+    assert scores[2] > np.mean([episode.score for episode in rules])
+
+
+def test_the_search_does_not_ask_the_task(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("the search asked for an answer")
+
+    for name in ("oracle_plan", "check_plan", "label_name", "requirements"):
+        monkeypatch.setattr(Adverts, name, refuse)
+    monkeypatch.setattr(SegmentRegions, "find", refuse)
+    engine = Engine(2, **ARGUMENTS, planner="agent")
+    engine.reset(range(2), SEEDS[:2])
+    agent = SearchAgent(40)
+    agent.begin(AgentContext.of(engine, 0))
+    agent.attach(engine)
+    engine.set_plans(range(2), agent.plan(engine.batch.images.numpy().copy(), instructions(engine)))
+    observations, infos = look(engine, np.ones(2, dtype=bool))
+    assert agent.act(observations, infos).shape == (2, 2)
+
+
+def test_regions_of_equal_masks_are_tried_once():
+    engine = Engine(1, **ARGUMENTS)
+    engine.reset([0], [SEEDS[0]])
+    first, cells = distinct_regions(engine, 0)
+    labels = engine.batch.segments[0].unique().tolist()
+    assert first[0] == 0 and 2 < len(first) <= 1 + len(labels)
+    masks = engine.regions.regions(torch.zeros(len(first), dtype=torch.int64), torch.tensor(first)).masks
+    assert len(torch.unique(masks.flatten(1), dim=0)) == len(first)
+    middles = [engine.batch.segments[0, (cell - 1) // 8 * 8 + 4, (cell - 1) % 8 * 8 + 4] for cell in cells]
+    assert len(cells) > 10 and float((torch.stack(middles[:5]) == 0).float().mean()) == 1.0
+
+
+@pytest.mark.parametrize("arguments", [{"budget": 0}, {"width": 1.5}, {"budget": True}])
+def test_the_searchs_arguments_are_checked(arguments):
+    with pytest.raises(ImgEditError, match="must be a whole number of at least 1"):
+        SearchAgent(**arguments)
 
 
 # ------------------------------------------------------------------ the table

@@ -13,6 +13,7 @@ from PIL import Image
 
 from baselines import run
 from baselines.agents import AGENTS
+from baselines.report import table_markdown
 from baselines.rollout import Episode
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.registry import JUDGES
@@ -44,6 +45,14 @@ def test_four_files_and_nothing_else(finished):
         assert min(gallery.size) > 64
     page = (out / "index.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html") and "oracle" in page
+
+
+def test_the_table_says_who_was_given_more(finished):
+    _, results = finished
+    assert results["given"] == run.given(["oracle"]) != ""
+    assert "search, the simulator and the judge" in run.given(["no-op", "search"])
+    assert run.given(["no-op", "random"]) == ""
+    assert results["given"] in table_markdown(results)
 
 
 def test_the_schema_of_results(finished):

@@ -12,7 +12,7 @@ def world(sampled):
     return sampled(12)
 
 
-@pytest.mark.parametrize("id", PLANNERS.ids())
+@pytest.mark.parametrize("id", [id for id in PLANNERS.ids() if id != "language"])  # that one needs a model
 def test_the_contract(world, id):
     source, batch = world
     planner = PLANNERS.build(id, tasks=source)

@@ -1,0 +1,65 @@
+"""The learned planner, and the learned orchestrator for its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.agents.base import Agent
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.plan import Plan
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+class LearnedAgent(Agent):
+    """Plans and acts with trained weights, from the picture and the request alone.
+
+    Args:
+        planner: Folder of a planner; the package's if none is named.
+        orchestrator: Folder of an orchestrator; the package's if none is named.
+        device: Where to compute.
+
+    Raises:
+        ImgEditError: If weights are missing; it names the command that makes them.
+    """
+
+    folders = (WEIGHTS / "planner", WEIGHTS / "orchestrator")
+    """Where the package's weights are."""
+
+    commands = ("python -m baselines.training.loop", "python -m baselines.training.orchestrator --method table")
+    """What makes them."""
+
+    def __init__(
+        self, planner: str | Path | None = None, orchestrator: str | Path | None = None, device: str = "cpu"
+    ) -> None:
+        from baselines.orchestrator.orchestrator import Orchestrator
+        from baselines.planner import Planner
+
+        chosen = [Path(given or own) for given, own in zip((planner, orchestrator), self.folders, strict=True)]
+        for folder, command in zip(chosen, self.commands, strict=True):
+            if not (folder / "config.json").is_file():
+                raise ImgEditError(f"no trained weights in {folder}; make them with: {command} --out DIR")
+        self._planner = Planner.load(chosen[0], device)
+        self._orchestrator = Orchestrator.load(chosen[1], device=device)
+
+    def plan(self, images: np.ndarray, instructions: Sequence[str]) -> Sequence[Plan] | None:
+        """The planner's likeliest plans."""
+        plans = self._planner.plan(torch.from_numpy(images), instructions)
+        return [plan[: self.context.max_plan_steps] for plan in plans]
+
+    def act(self, observations: dict[str, np.ndarray], infos: dict[str, Any]) -> np.ndarray:
+        """The orchestrator's likeliest tool and region."""
+        rows = np.flatnonzero(infos["active"])
+        actions = np.zeros((len(infos["active"]), 2), dtype=np.int64)
+        actions[rows] = self._orchestrator.act(
+            observations["image"][rows],
+            observations["plan_step"][rows],
+            infos["tool_mask"][rows],
+            self.context.tool_ids,
+        )
+        return actions

@@ -1,0 +1,65 @@
+"""The model card of a planner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from baselines.training.planner.learn import Desk
+
+COLUMNS = ("coverage", "flawless", "infeasible", "redundant", "harmful", "disordered", "score", "normalised", "success")
+
+
+def table(measured: dict[str, dict[str, float]]) -> str:
+    """Measures by split as a Markdown table; what was not measured stays empty."""
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for split, row in measured.items():
+        cells = (f"{row[name]:.3f}" if name in row else "" for name in COLUMNS)
+        lines.append(f"| {split} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_card(folder: Path, stage: str, desk: Desk, facts: dict[str, Any]) -> None:
+    """Write ``README.md`` beside the weights.
+
+    Args:
+        folder: Of the model.
+        stage: What made it.
+        desk: How it was trained.
+        facts: ``command``, ``noise``, ``machine``, ``tasks`` and ``measured``: by split, what
+            :func:`baselines.training.planner.measure.measure` gives.
+    """
+    megabytes = (folder / "model.safetensors").stat().st_size / 1e6
+    text = f"""---
+license: mit
+library_name: transformers
+pipeline_tag: image-text-to-text
+---
+# A small planner of edits to adverts, after the stage `{stage}`
+
+A `LlavaForConditionalGeneration` ({megabytes:.1f} MB in half precision, {desk.preset.layers} layers behind the frozen
+image encoder `{desk.vision.digest}`) that reads a request and a picture of imgedit-gym's adverts and writes a plan.
+It is decoded under the plan grammar, so that every plan parses. `baselines.planner.Planner.load(FOLDER)` reads it.
+
+## Training
+
+`{facts["command"]}`, seed {desk.seed}, on {facts["machine"]}.
+
+Data: generated adverts of the split `train` alone. Imitation began with {desk.preset.tasks} plans of a teacher with
+noise {facts["noise"]}: every step of the oracle's plan is left out with half that chance and concerns another object of
+the picture with half of it, and with that chance each a superfluous step is put in and a step is moved to another
+place. What came after learnt from plans of the planner's own, of which no teacher saw any.
+
+## Measures
+
+Likeliest plans for {facts["tasks"]} tasks of each split. Coverage and faults are those of the checklist on paper;
+score, normalised gain and success are of plans in the hands of the oracle orchestrator.
+
+{table(facts["measured"])}
+
+## Limits
+
+It knows the objects, backgrounds, headlines and looks of the package's world, and the requests of its seen goals.
+Words it has not met are spelled to it letter by letter, which hardly helps it.
+"""
+    (folder / "README.md").write_text(text, encoding="utf-8")

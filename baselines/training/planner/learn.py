@@ -1,0 +1,136 @@
+"""Learning plans: next tokens of plans that a teacher or the planner itself has written."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from baselines.planner.model import build_planner, prompt, shape_of
+from baselines.planner.planner import Planner
+from baselines.planner.vocabulary import CHAT_TEMPLATE, PAD, PlanWords, seen_requests
+from baselines.training.judge.model import processor
+from baselines.training.planner.lessons import Lessons
+from baselines.training.planner.plan import Course, Preset
+from baselines.training.stage import Stage
+from baselines.vision import Vision
+from imgedit_gym.art.goals import load_goals
+
+SPELLED = 0.03
+"""Share of the words of requests that are spelled out, so that spelling means something where it is needed."""
+
+
+@dataclass
+class Desk:
+    """What all stages share.
+
+    Attributes:
+        preset: The training.
+        folder: Where checkpoints, logs and models go.
+        seed: Of all random choices.
+        vision: The frozen encoder.
+        device: Where to learn.
+    """
+
+    preset: Preset
+    folder: Path
+    seed: int
+    vision: Vision
+    device: str = "cpu"
+
+    @cached_property
+    def words(self) -> PlanWords:
+        """The vocabulary."""
+        book = load_goals()
+        return PlanWords(self.vision, book.headlines, seen_requests(book))
+
+    def planner(self) -> Planner:
+        """A planner with its first weights."""
+        torch.manual_seed(self.seed)
+        model = build_planner(self.vision, self.words, self.preset.layers).to(self.device)
+        shape = shape_of(self.vision, self.preset.layers)
+        return Planner.of(
+            model, processor(shape, self.words, CHAT_TEMPLATE), self.vision.edge, vision=self.vision.digest
+        )
+
+
+def plan_loss(
+    planner: Planner, words: PlanWords, tokens: torch.Tensor, requests: Sequence[list[int]], plans: Sequence[list[int]]
+) -> tuple[torch.Tensor, float]:
+    """Cross-entropy of the tokens of plans, of which the first are requests and pictures.
+
+    Args:
+        planner: Whose model learns.
+        words: Its vocabulary.
+        tokens: Image tokens, ``float [n, T, width]``.
+        requests: Tokens of the requests.
+        plans: Tokens of the plans, with the end.
+
+    Returns:
+        The loss, and the share of plans of which every token is the likeliest.
+    """
+    model, pad = planner.model, words.ids[PAD]
+    inputs = prompt(model, words.ids, tokens, requests)
+    longest = max(map(len, plans))
+    written = torch.tensor([plan + [pad] * (longest - len(plan)) for plan in plans], device=tokens.device)
+    embed = model.get_input_embeddings()
+    mask = torch.cat([inputs["attention_mask"], (written != pad).long()], 1)
+    hidden = model.model.language_model(
+        inputs_embeds=torch.cat([inputs["inputs_embeds"], embed(written)], 1),
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp_min(0),
+        use_cache=False,
+    ).last_hidden_state
+    logits = hidden[:, -longest - 1 : -1] @ embed.weight.T
+    loss = F.cross_entropy(logits.float().flatten(0, 1), written.flatten(), ignore_index=pad)
+    with torch.no_grad():
+        right = ((logits.argmax(-1) == written) | (written == pad)).all(1)
+    return loss, float(right.float().mean())
+
+
+def learn(planner: Planner, desk: Desk, name: str, course: Course, make: Callable[[], Lessons]) -> None:
+    """Learn, from where an earlier run of this name was left.
+
+    Args:
+        planner: Whose model learns.
+        desk: What the stages share.
+        name: Of the checkpoint and the log.
+        course: How long it learns and how fast.
+        make: What to learn; asked for only if there is something left to do, and before a checkpoint is read.
+    """
+    words, tokenizer = desk.words, planner.processor.tokenizer
+    path = desk.folder / f"{name}.pt"
+    lessons = None if finished(path, course) else make()
+    stage = Stage(desk.folder, course, name, {"model": planner.model.model.language_model}, lambda _: True)
+    if lessons is None:
+        return
+    items = lessons.items
+    requests = tokenizer([item.request for item in items], add_special_tokens=False)["input_ids"]
+    plans = [planner.grammar.write(item.plan) for item in items]
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        dice = random.Random(f"{desk.seed} {name} {step}")
+        chosen = [dice.randrange(len(plans)) for _ in range(course.batch)]
+        asked = [_spell(requests[at], words, dice) for at in chosen]
+        with torch.autocast(torch.device(desk.device).type, torch.bfloat16):
+            tokens = lessons.tokens[[items[at].row for at in chosen]].to(desk.device).float()
+            loss, right = plan_loss(planner, words, tokens, asked, [plans[at] for at in chosen])
+        return loss, {"right": right}
+
+    planner.model.train()
+    stage.run(loss_of)
+    planner.model.eval()
+
+
+def finished(path: Path, course: Course) -> bool:
+    """Whether a checkpoint is that of the end of a course."""
+    return path.exists() and torch.load(path)["step"] >= course.steps
+
+
+def _spell(request: list[int], words: PlanWords, dice: random.Random) -> list[int]:
+    return [piece for token in request for piece in (words.spelled(token) if dice.random() < SPELLED else [token])]

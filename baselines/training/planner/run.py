@@ -1,0 +1,121 @@
+"""The stages of the planner's training, each going on where it was left."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from baselines.planner.model import save
+from baselines.planner.planner import Planner
+from baselines.training.planner.card import write_card
+from baselines.training.planner.joining import Joiner
+from baselines.training.planner.learn import Desk, learn
+from baselines.training.planner.lessons import Chunk, Item, Lessons, draw
+from baselines.training.planner.plan import PRESETS
+from baselines.training.planner.teacher import Teacher
+from baselines.vision import Vision
+from imgedit_gym.art.catalogue import load_catalogue
+from imgedit_gym.art.goals import load_goals
+from imgedit_gym.core.plan import Plan
+
+IMITATION, SELF = "imitation", "self"
+
+
+def open_desk(preset: str, folder: Path, seed: int, device: str, vision: Path | None = None) -> Desk:
+    """What the stages share."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Desk(PRESETS[preset], folder, seed, Vision.load(vision, device), device)
+
+
+def imitate(desk: Desk, noise: float) -> Planner:
+    """The stage ``imitation``: learn the plans of a teacher who is often wrong."""
+    planner, preset = desk.planner(), desk.preset
+    teacher = Teacher(noise, [item.name for item in load_catalogue().objects])
+    dice = random.Random(desk.seed)
+
+    def write(chunk: Chunk) -> list[Item]:
+        longest = planner.grammar.max_steps
+        right = (chunk.tasks.oracle_plan(chunk.batch, row) for row in range(len(chunk.requests)))
+        return [
+            Item(row, chunk.requests[row], teacher.plan(plan, chunk.seen(row), dice, longest))
+            for row, plan in enumerate(right)
+        ]
+
+    learn(
+        planner, desk, IMITATION, preset.imitation, lambda: Lessons.collect(train_tasks(desk, preset.tasks, 0), write)
+    )
+    return planner
+
+
+def refine(desk: Desk, noise: float) -> Planner:
+    """The stage ``self``: rounds of writing plans, keeping those that pass the checklist, and learning them."""
+    planner, preset = imitate(desk, noise), desk.preset
+    for number in range(1, preset.rounds + 1):
+        learn(planner, desk, f"{SELF}-{number}", preset.again, partial(own_lessons, planner, desk, number))
+    return planner
+
+
+def own_lessons(planner: Planner, desk: Desk, number: int) -> Lessons:
+    """Plans of the planner's own that pass the checklist, each once, and joined ones made of them."""
+    preset, passed = desk.preset, [0, 0]
+    joiner = Joiner(planner, load_goals(), desk.seed + number)
+
+    def write(chunk: Chunk) -> list[Item]:
+        kept: list[Item] = []
+        for row, plans in enumerate(sampled(planner, chunk, preset.samples, preset.temperature)):
+            fine = [plan for plan in (mended(chunk, row, plan) for plan in plans) if plan]
+            passed[0] += len(plans)
+            passed[1] += len(fine)
+            kept += [Item(row, chunk.requests[row], plan) for plan in dict.fromkeys(fine)]
+        return kept + joiner.join(chunk, one_each(kept))
+
+    lessons = Lessons.collect(train_tasks(desk, preset.tried, number), write)
+    print(f"self-training, round {number}: {passed[1]} of {passed[0]} plans pass the checklist", flush=True)
+    return lessons
+
+
+def mended(chunk: Chunk, row: int, plan: Plan) -> Plan:
+    """A plan without the steps that the checklist finds amiss, if it is flawless then; else the empty plan."""
+    while plan:
+        report = chunk.tasks.check_plan(chunk.batch, row, plan)
+        if report.flawless:
+            return plan
+        amiss = report.infeasible or report.harmful[:1] or report.redundant[:1]
+        if not amiss:
+            return ()
+        plan = tuple(step for at, step in enumerate(plan) if at not in amiss)
+    return ()
+
+
+def one_each(items: Iterable[Item]) -> list[Item]:
+    """The first item of each picture."""
+    return list({item.row: item for item in reversed(list(items))}.values())
+
+
+def sampled(planner: Planner, chunk: Chunk, samples: int, temperature: float) -> list[list[Plan]]:
+    """Plans for each task of a chunk: the likeliest, and others drawn."""
+    tokens = chunk.tokens.float()
+    found = [[plan] for plan in planner.plan_seen(tokens, chunk.requests)]
+    for draw_number in range(1, samples):
+        seeds = [(seed, draw_number) for seed in chunk.seeds]
+        for row, plan in enumerate(planner.plan_seen(tokens, chunk.requests, temperature, seeds)):
+            found[row].append(plan)
+    return found
+
+
+def train_tasks(desk: Desk, n: int, stretch: int) -> Iterator[Chunk]:
+    """Train tasks that no other stretch of this training sees."""
+    return draw(desk.vision.tokens, n, 1 + 100 * desk.seed + stretch, device=desk.device)
+
+
+def finish(planner: Planner, desk: Desk, stage: str, facts: dict[str, Any]) -> Path:
+    """Write the model of a stage, with its card and what was measured."""
+    folder = desk.folder / stage / "planner"
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, folder)
+    (folder / "measured.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_card(folder, stage, desk, facts)
+    return folder

@@ -1,0 +1,229 @@
+"""The learned planner: its words, its model, and its plans."""
+
+import random
+
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from baselines.agents.learned import LearnedAgent
+from baselines.planner import Planner
+from baselines.planner.model import prompt, save
+from baselines.training.planner.joining import Joiner, joined
+from baselines.training.planner.learn import Desk, plan_loss
+from baselines.training.planner.lessons import Item, Lessons, draw
+from baselines.training.planner.plan import QUICK
+from baselines.training.planner.teacher import Teacher
+from baselines.vision import Vision
+from imgedit_gym.art.goals import load_goals
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.plan import PlanStep
+
+PLAN = (
+    PlanStep("recolor", "background", "green"),
+    PlanStep("replace", "hamburger", "carrot"),
+    PlanStep("rewrite", "headline", "GO VEGGIE"),
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    return Desk(QUICK, tmp_path_factory.mktemp("planner"), 0, Vision.load())
+
+
+@pytest.fixture(scope="module")
+def planner(desk):
+    made = desk.planner()
+    made.model.eval()
+    return made
+
+
+@pytest.fixture
+def seen(started):
+    """Pictures and requests."""
+    engine = started(3, image_size=128)
+    return engine.batch.images, [engine.tasks.instruction(engine.batch, row) for row in range(3)]
+
+
+def test_any_request_can_be_read(desk, planner):
+    tokenizer = planner.processor.tokenizer
+    for goal in load_goals().goals:
+        for text in goal.phrasings:
+            tokens = tokenizer.tokenize(text)
+            assert "<unk>" not in tokens
+            if goal.seen and text.isascii():
+                assert not any(token.startswith("##") for token in tokens)
+    assert tokenizer.tokenize("Xylophones, please!") == [*"x", *(f"##{c}" for c in "ylophones"), ",", "please", "!"]
+
+
+def test_names_are_one_token_and_begin_with_their_codes(desk, planner):
+    words = desk.words
+    table = words.embeddings()
+    for name in ("four-leaf clover", "carrot", "GO VEGGIE", "fast food"):
+        token = words.ids[name]
+        assert planner.processor.tokenizer(name, add_special_tokens=False)["input_ids"] == [token]
+        code = desk.vision.word(name)[:64]
+        assert torch.nn.functional.cosine_similarity(table[token, :64], code, dim=0) > 0.99
+
+
+def test_plans_are_written_as_their_text(planner):
+    ids = planner.grammar.write(PLAN)
+    text = "\n".join(step.text for step in PLAN)
+    assert planner.processor.tokenizer(text, add_special_tokens=False)["input_ids"] == ids[:-1]
+    assert planner.grammar.read(ids) == PLAN
+
+
+def test_a_saved_planner_writes_the_same_plans(desk, planner, seen, tmp_path):
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert size < 20e6 and not list(tmp_path.glob("*.bin"))
+    loaded = Planner.load(tmp_path)
+    assert loaded.vision == desk.vision.digest
+    assert torch.allclose(loaded.look(seen[0]), desk.vision.tokens(seen[0]), atol=0.02)
+    assert loaded.plan(*seen) == planner.plan(*seen)
+
+
+def test_transformers_reads_it_with_its_own_processor(desk, planner, seen, tmp_path):
+    """The model of the hub's classes gives the logits that the planner uses."""
+    from PIL import Image
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from imgedit_gym.judges.vlm.mosaic import mosaic
+
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    processor = AutoProcessor.from_pretrained(tmp_path)
+    images, requests = seen
+    content = [{"type": "image"}, {"type": "text", "text": requests[0]}]
+    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    laid = Image.fromarray(mosaic(images[:1], images[:1], desk.vision.edge)[0].numpy())
+    inputs = processor(text=[text], images=[[laid]], return_tensors="pt")
+    asked = planner.processor.tokenizer([requests[0]], add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        theirs = model(**inputs).logits[0, -1]
+        own = model.model.language_model(
+            **prompt(model, desk.words.ids, planner.look(images[:1]), asked)
+        ).last_hidden_state
+        ours = (own @ model.get_input_embeddings().weight.T)[0, -1]
+    assert torch.allclose(theirs, ours, atol=1e-3)
+
+
+def test_drawn_plans_depend_on_their_seeds_alone(planner, seen):
+    images, requests = seen
+    drawn = planner.plan(images, requests, 1.0, (4, 5, 6))
+    assert planner.plan(images[1:2], requests[1:2], 1.0, (5,)) == drawn[1:2]
+    assert planner.plan(images, requests, 1.0, (7, 8, 9)) != drawn
+    assert all(1 <= len(plan) <= 8 for plan in drawn)
+
+
+def test_padding_changes_nothing(desk, planner, seen):
+    images, requests = seen
+    tokens = planner.look(images)
+    asked = planner.processor.tokenizer(requests, add_special_tokens=False)["input_ids"]
+    plans = [planner.grammar.write(PLAN[:count]) for count in (1, 2, 3)]
+    with torch.no_grad():
+        apart = [
+            plan_loss(planner, desk.words, tokens[i : i + 1], asked[i : i + 1], plans[i : i + 1])[0] for i in range(3)
+        ]
+        together, _ = plan_loss(planner, desk.words, tokens, asked, plans)
+    lengths = torch.tensor([len(plan) for plan in plans])
+    expected = (torch.stack(apart) * lengths).sum() / lengths.sum()
+    assert float(together) == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_a_planner_learns_a_plan_by_heart(desk, seen):
+    planner, words = desk.planner(), desk.words
+    tokens = planner.look(seen[0])
+    asked = planner.processor.tokenizer(seen[1], add_special_tokens=False)["input_ids"]
+    plans = [PLAN, PLAN[1:], PLAN[::-1]]
+    optimizer = torch.optim.Adam(planner.model.model.language_model.parameters(), 3e-3)
+    for _ in range(40):
+        loss, _ = plan_loss(planner, words, tokens, asked, [planner.grammar.write(plan) for plan in plans])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert planner.plan(*seen) == plans
+
+
+# ------------------------------------------------------------------ what is learnt from
+
+
+def test_a_teacher_without_noise_gives_the_right_plan():
+    teacher = Teacher(0.0, ["carrot"])
+    assert teacher.plan(PLAN, ["hamburger", "car"], random.Random(0), 8) == PLAN
+
+
+def test_a_teacher_errs_as_often_as_is_told():
+    teacher, dice = Teacher(0.4, ["carrot", "tent"]), random.Random(0)
+    plans = [teacher.plan(PLAN, ["hamburger", "car"], dice, 8) for _ in range(2000)]
+    kept = sum(step in plan for plan in plans for step in (PLAN[0], PLAN[2])) / 4000
+    wrong = sum(PlanStep("replace", "car", "carrot") in plan for plan in plans) / 2000
+    assert kept == pytest.approx(0.8, abs=0.03)
+    # by confusion, or as a superfluous step
+    assert wrong == pytest.approx(0.8 * 0.2 + 0.4 / 16, abs=0.04)
+    assert all(1 <= len(plan) <= 8 for plan in plans)
+    with pytest.raises(ImgEditError):
+        Teacher(1.5, [])
+
+
+def test_lessons_are_the_same_for_a_seed_and_can_be_played(desk, make_engine):
+    def collect(seed):
+        chunks = draw(desk.vision.tokens, 10, seed)
+        return Lessons.collect(
+            chunks, lambda chunk: [Item(1, chunk.requests[1], chunk.tasks.oracle_plan(chunk.batch, 1))]
+        )
+
+    first, again, other = collect(3), collect(3), collect(4)
+    assert torch.equal(first.tokens, again.tokens) and first.items == again.items
+    assert first.items != other.items
+    assert [item.row for item in first.items] == [0, 1, 2] and len(first.tokens) == 3  # one of each kind of tasks
+    for chunk in draw(desk.vision.tokens, 10, 3):
+        engine = make_engine(1, image_size=128, tasks=chunk.spec)
+        engine.reset([0], chunk.seeds[:1])
+        assert torch.equal(engine.batch.images[0], chunk.batch.images[0])
+
+
+# ------------------------------------------------------------------ agents
+
+
+def test_missing_weights_are_told_with_the_command_that_makes_them(tmp_path):
+    with pytest.raises(ImgEditError, match=r"python -m baselines\.training\.loop"):
+        LearnedAgent(planner=tmp_path)
+
+
+def test_two_plans_are_joined_in_an_order_that_spoils_nothing():
+    first = (
+        PlanStep("set", "background", "beach"),
+        PlanStep("replace", "hamburger", "carrot"),
+        PlanStep("rewrite", "headline", "GO VEGGIE"),
+    )
+    second = (
+        PlanStep("recolor", "background", "red"),
+        PlanStep("recolor", "car", "red"),
+        PlanStep("remove", "hamburger"),
+        PlanStep("remove", "sun"),
+        PlanStep("add", "picture", "carrot"),
+        PlanStep("add", "picture", "tent"),
+        PlanStep("rewrite", "headline", "BE MINE"),
+        PlanStep("adjust", "picture", "soft"),
+    )
+    assert joined(first, second) == (second[1], first[0], first[1], second[3], second[5], first[2], second[7])
+    # who is content with the headline keeps it
+    assert joined(first[:2], second)[-1] == second[7] and first[2] not in joined(first, second[:5])
+
+
+def test_joined_requests_are_no_test_pairs(desk, planner):
+    book = load_goals()
+    pairs = {frozenset(pair) for pair in book.compatible_pairs()}
+    of_text = {text: index for index, goal in enumerate(book.goals) for text in goal.phrasings}
+    joiner = Joiner(planner, book, 0)
+    count = 0
+    for chunk in draw(desk.vision.tokens, 20, 5):
+        items = [Item(row, text, PLAN[:1]) for row, text in enumerate(chunk.requests)]
+        for item in joiner.join(chunk, items):
+            goals = [of_text[text] for text in item.request.split(" Also: ")]
+            assert len(goals) == 2 and int(chunk.batch.goals[item.row, 0]) in goals
+            assert frozenset(goals) not in pairs
+            count += 1
+    assert count > 5

@@ -1,0 +1,121 @@
+"""Plans from language models that are told what is in the picture: one at hand, and one behind a server."""
+
+import json
+
+import pytest
+import torch
+
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.planners.language import LanguagePlanner, describe
+from imgedit_gym.planners.rules import look
+from tests.judges.server import serving
+
+PLAN = ["set the background to beach", "remove the car", "rewrite the headline as BIG SALE"]
+STEPS = (
+    PlanStep("set", "background", "beach"),
+    PlanStep("remove", "car"),
+    PlanStep("rewrite", "headline", "BIG SALE"),
+)
+
+
+def said(text):
+    """What a server without eyes answers."""
+    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+    return lambda body: {"choices": [choice], "usage": {"total_tokens": 10}}
+
+
+@pytest.fixture
+def server():
+    with serving() as one:
+        yield one
+
+
+@pytest.fixture
+def planner(server, make_source):
+    made = LanguagePlanner(make_source(), "small", server.url, timeout=20.0, retries=2)
+    yield made
+    made.close()
+
+
+def plans_of(planner, n=1):
+    source = planner._tasks
+    batch = source.allocate(n)
+    source.sample(batch, torch.arange(n), torch.arange(n))
+    return planner.plan(batch, torch.arange(n)), [source.instruction(batch, row) for row in range(n)], batch
+
+
+def test_a_server_is_told_the_picture_and_asked_under_a_schema(server, planner):
+    server.always = said(json.dumps({"plan": PLAN}))
+    plans, requests, batch = plans_of(planner, 2)
+    assert plans == [STEPS, STEPS] and not planner.notes
+    scenes = look(batch.images, planner._tasks.stock)
+    for body in server.requests:
+        text = body["messages"][1]["content"]
+        (row,) = [row for row, request in enumerate(requests) if request in text]
+        assert all(found.name in text for found in scenes[row].detections) and scenes[row].background in text
+        form = body["response_format"]["json_schema"]
+        assert form["strict"] and form["schema"]["properties"]["plan"]["maxItems"] == 8
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "I cannot help with that.",
+        json.dumps({"plan": []}),
+        json.dumps({"plan": ["make it nicer"]}),
+        json.dumps({"plan": [7]}),
+        json.dumps({"steps": PLAN}),
+        json.dumps({"plan": ["remove the car"] * 9}),
+    ],
+)
+def test_a_bad_reply_is_asked_for_once_more(server, planner, bad):
+    server.script = [said(bad), said(json.dumps({"plan": PLAN}))]
+    plans, _, _ = plans_of(planner)
+    assert plans == [STEPS] and len(server.requests) == 2 and not planner.notes
+
+
+def test_two_bad_replies_leave_the_request_as_the_only_step(server, planner):
+    server.script = [said("no"), said("no"), said(json.dumps({"plan": PLAN}))]
+    plans, requests, batch = plans_of(planner)
+    assert plans == [(PlanStep("edit", "picture", requests[0]),)]
+    assert "JSON" in planner.notes[0] and len(server.requests) == 2
+    assert planner.plan(batch, torch.arange(1)) == [STEPS] and not planner.notes
+
+
+def test_a_model_at_hand_writes_under_the_grammar(tmp_path, make_source):
+    pytest.importorskip("transformers")
+    from tests.planners.tokenizers import syllables, tiny_model
+
+    tokenizer = syllables()
+    tokenizer.save_pretrained(tmp_path)
+    tiny_model(tokenizer).save_pretrained(tmp_path)
+    planner = LanguagePlanner(make_source(max_plan_steps=2), str(tmp_path))
+    plans, _, _ = plans_of(planner, 2)
+    assert all(1 <= len(plan) <= 2 and all(step.verb != "edit" for step in plan) for plan in plans)
+    again, _, _ = plans_of(planner, 2)
+    assert again == plans and planner.deterministic
+
+
+def test_what_is_told_names_everything_that_may_be_used(started):
+    engine = started(1)
+    stock = engine.tasks.stock
+    (scene,) = look(engine.batch.images, stock)
+    text = describe(scene, "Make it festive.", stock, 5)
+    assert "Make it festive." in text and "1 to 5 edits" in text
+    assert all(item.name in text for item in stock.catalogue.objects)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"model": ""}, {"model": "m", "temperature": -1.0}, {"model": "m", "retries": 3}]
+)
+def test_wrong_arguments_are_told(make_source, arguments):
+    with pytest.raises(ImgEditError):
+        LanguagePlanner(make_source(), **arguments)
+
+
+def test_a_missing_model_is_told(make_source, tmp_path):
+    pytest.importorskip("transformers")
+    with pytest.raises(ImgEditError, match="language model"):
+        LanguagePlanner(make_source(), str(tmp_path))
