@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import torch
 
-from baselines.training.judge.model import checkpoint
+from baselines.training.checkpoint import checkpoint, read_checkpoint
 from baselines.training.judge.optimizer import Optimizers
 
 SAVE_SECONDS = 150.0
@@ -81,6 +81,10 @@ class Stage(Generic[C]):
         name: Its name.
         parts: Modules whose parameters learn, by name.
         chosen: Which of their parameters.
+        settings: What the course is taught by beside its length, as text.
+
+    Raises:
+        ImgEditError: If the folder holds a checkpoint of other settings.
     """
 
     def __init__(
@@ -90,8 +94,9 @@ class Stage(Generic[C]):
         name: str,
         parts: dict[str, torch.nn.Module],
         chosen: Callable[[str], bool],
+        settings: str,
     ) -> None:
-        self.folder, self.course, self.name, self.parts = folder, course, name, parts
+        self.folder, self.course, self.name, self.parts, self.settings = folder, course, name, parts, settings
         self.path = folder / f"{name}.pt"
         named = [
             (f"{part}.{key}", parameter)
@@ -103,7 +108,7 @@ class Stage(Generic[C]):
         self.optimizers = Optimizers(named, *self.course.rates)
         self.step, self.seconds = 0, 0.0
         if self.path.exists():
-            state = torch.load(self.path)
+            state = read_checkpoint(self.path, settings)
             for part, module in parts.items():
                 module.load_state_dict(state["parts"][part])
             self.optimizers.load_state_dict(state["optimizers"])
@@ -142,4 +147,10 @@ class Stage(Generic[C]):
             optimizers=self.optimizers.state_dict(),
             step=self.step,
             seconds=self.seconds,
+            settings=self.settings,
         )
+
+
+def finished(path: Path, course: Schedule, settings: str) -> bool:
+    """Whether a checkpoint is that of the end of a course."""
+    return path.exists() and bool(read_checkpoint(path, settings)["step"] >= course.steps)

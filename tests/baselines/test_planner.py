@@ -29,7 +29,7 @@ PLAN = (
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    return Desk(QUICK, tmp_path_factory.mktemp("planner"), 0, Vision.load())
+    return Desk(QUICK, tmp_path_factory.mktemp("planner"), 0, 0.2, Vision.load())
 
 
 @pytest.fixture(scope="module")

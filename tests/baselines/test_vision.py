@@ -8,9 +8,10 @@ import torch
 
 pytest.importorskip("transformers")
 
+from baselines.training.checkpoint import checkpoint
 from baselines.training.judge.kinds import KIND, WIDTH
 from baselines.training.judge.learn import Workshop
-from baselines.training.judge.model import checkpoint, image_tokens
+from baselines.training.judge.model import image_tokens
 from baselines.training.judge.plan import PRESETS
 from baselines.vision import Vision
 from baselines.vision.encoder import WORD, to_lattice

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.training.checkpoint import checkpoint
 from baselines.training.judge.asking import Asker, Packed, pack
 from baselines.training.judge.kinds import FREE, KIND, TINT, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
-from baselines.training.judge.model import build, checkpoint, image_tokens
+from baselines.training.judge.model import build, image_tokens
 from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.tooled import Balance, Bench
 from baselines.training.judge.vocabulary import Words
@@ -66,6 +67,11 @@ class Workshop:
             raise ImgEditError(f"{known}: expected the words of today's world; it has changed: train in another folder")
         return cls(preset, kinds, words, folder, seed)
 
+    @property
+    def settings(self) -> str:
+        """What all stages' results depend on, beside how long they learn."""
+        return f"--seed {self.seed}, {self.preset.shape}"
+
     def model(self) -> Any:
         """The model with its first weights."""
         torch.manual_seed(self.seed)
@@ -83,7 +89,7 @@ def is_vision(name: str) -> bool:
 
 def begin(shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool]) -> Stage[Course]:
     """A stage of the training, where it was left."""
-    return Stage(shop.folder, shop.preset.courses[name], name, parts, chosen)
+    return Stage(shop.folder, shop.preset.courses[name], name, parts, chosen, shop.settings)
 
 
 class Drawer:

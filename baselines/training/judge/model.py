@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -175,13 +174,6 @@ def save(model: Any, shape: Shape, words: Words, folder: Path, **notes: Any) -> 
     processor(shape, words).save_pretrained(folder)
     settings = {"pictures": "mosaic", "edge": shape.edge, "prompt": "question", "modes": ["checklist"], **notes}
     (folder / "judge.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-
-
-def checkpoint(path: Path, **state: Any) -> None:
-    """Write a checkpoint that is whole even if the process is killed meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path.with_suffix(".new"))
-    os.replace(path.with_suffix(".new"), path)
 
 
 def describe(shape: Shape) -> dict[str, int]:

@@ -65,17 +65,20 @@ def _run(options: argparse.Namespace) -> None:
     left_out = [name.strip() for name in options.without.split(",") if name.strip()]
     if not set(left_out) <= set(PARTS):
         raise ImgEditError(f"--without: expected some of {PARTS}; found {options.without!r}")
-    desk = open_desk(options.preset, options.out, options.seed, options.device, options.vision)
+    desk = open_desk(options.preset, options.out, options.seed, options.noise, options.device, options.vision)
     preset = PRESETS[options.preset]
-    switches = Switches("experience" not in left_out, "pruning" not in left_out)
+    told = f"--orchestrator {options.orchestrator}" + (f" --without {','.join(sorted(left_out))}" if left_out else "")
+    switches = Switches("experience" not in left_out, "pruning" not in left_out, told)
     trained = (
         None if options.orchestrator == "oracle" else Orchestrator.load(options.hands, desk.vision, options.device)
     )
     practice = None
     if trained is not None and switches.experience and "practice" not in left_out:
-        practice = Practice(trained, desk.folder, preset.practised, preset.practice, options.seed)
+        practice = Practice(
+            trained, desk.folder, preset.practised, preset.practice, options.seed, f"{desk.settings}, {told}"
+        )
     hands = ORCHESTRATORS.build("oracle") if trained is None else TrainedHands(trained)
-    planner, reports = improve(desk, preset, options.noise, hands, switches, practice)
+    planner, reports = improve(desk, preset, hands, switches, practice)
     folder = finish(planner, desk, "loop", facts_of(planner, desk, options, "baselines.training.loop"))
     shown = Table(*dict.fromkeys(name for report in reports for name in report))
     for report in reports:

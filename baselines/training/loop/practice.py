@@ -14,9 +14,8 @@ from baselines.orchestrator.orchestrator import Orchestrator
 from baselines.orchestrator.outcomes import OutcomeTable
 from baselines.training.loop.experience import Kept
 from baselines.training.orchestrator.lessons import Lessons
-from baselines.training.planner.learn import finished
 from baselines.training.planner.plan import Course
-from baselines.training.stage import Stage
+from baselines.training.stage import Stage, finished
 from imgedit_gym.engine import Engine
 
 SHARPNESS = 0.03
@@ -38,6 +37,7 @@ class Practice:
         plans: Plans of each round that are practised at most.
         course: How what was tried is learnt.
         seed: Of all random choices.
+        settings: What the whole loop depends on, as text.
     """
 
     trained: Orchestrator
@@ -45,6 +45,7 @@ class Practice:
     plans: int
     course: Course
     seed: int
+    settings: str
 
     def learn(self, number: int, kept: Sequence[Kept]) -> None:
         """Learn from the plans kept in a round, from where an earlier run was left.
@@ -56,10 +57,10 @@ class Practice:
         name = f"hands-{number}"
         network = self.trained.network.requires_grad_(True)
         lessons = Lessons(self.trained, SHARPNESS)
-        if not finished(self.folder / f"{name}.pt", self.course):
+        if not finished(self.folder / f"{name}.pt", self.course, self.settings):
             dice = random.Random(f"{self.seed} {name}")
             self._try_out(lessons, dice.sample(list(kept), min(self.plans, len(kept))))
-        stage = Stage(self.folder, self.course, name, {"network": network}, lambda _: True)
+        stage = Stage(self.folder, self.course, name, {"network": network}, lambda _: True, self.settings)
 
         def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
             torch.manual_seed(self.seed * 1_000_003 + step)

@@ -15,6 +15,7 @@ from baselines.training.planner.joining import Joiner
 from baselines.training.planner.learn import Desk, learn
 from baselines.training.planner.lessons import Chunk, Item, Lessons
 from baselines.training.planner.measure import measure
+from baselines.training.planner.mending import assembled
 from baselines.training.planner.plan import Course
 from baselines.training.planner.run import own_lessons, refine, sampled, train_tasks
 from imgedit_gym.art.goals import load_goals
@@ -52,7 +53,7 @@ class LoopPreset:
 
 
 PRESETS = {
-    "full": LoopPreset(3, 1000, 4, 1.0, 0.85, Course(200, rates=(1e-3, 7e-4)), 200, 120, Course(100, 64, (3e-4, 3e-4))),
+    "full": LoopPreset(3, 1500, 4, 1.0, 0.85, Course(300, rates=(1e-3, 7e-4)), 200, 120, Course(100, 64, (3e-4, 3e-4))),
     "quick": LoopPreset(1, 48, 2, 1.0, 0.5, Course(20, 16, (1e-3, 7e-4)), 24, 6, Course(10, 16, (3e-4, 3e-4))),
 }
 
@@ -64,16 +65,17 @@ class Switches:
     Attributes:
         experience: Whether plans are carried out; without it they are kept by the checklist alone.
         pruning: Whether steps that did not help are taken out.
+        settings: All that the loop depends on beside what the planner's stages do, as text.
     """
 
     experience: bool = True
     pruning: bool = True
+    settings: str = ""
 
 
 def improve(
     desk: Desk,
     preset: LoopPreset,
-    noise: float,
     orchestrator: Orchestrator,
     switches: Switches,
     practice: Practice | None = None,
@@ -83,7 +85,6 @@ def improve(
     Args:
         desk: What the planner's stages share.
         preset: How long.
-        noise: Of the teacher whom the planner imitated at first.
         orchestrator: Who carries plans out.
         switches: What is left out.
         practice: Teaches the orchestrator on each round's plans; ``None`` leaves it as it is.
@@ -91,19 +92,20 @@ def improve(
     Returns:
         The planner, and a report of each round, the state before the first one being round 0.
     """
-    planner = refine(desk, noise)
+    planner = refine(desk)
     path = desk.folder / "rounds.json"
     reports: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     if not reports:
         _report(path, reports, 0, {}, planner, preset)
+    lessons: list[Lessons] = []
     for number in range(1, preset.rounds + 1):
         experience = Experience(orchestrator, preset.threshold, switches.pruning) if switches.experience else None
-        make = partial(_lessons, planner, desk, preset, number, experience, practice)
-        learn(planner, desk, f"loop-{number}", preset.course, make)
+        make = partial(_lessons, planner, desk, preset, number, experience, practice, lessons)
+        lessons = [learn(planner, desk, f"loop-{number}", preset.course, make, switches.settings)]
         if practice is not None:  # takes up what was learnt where an earlier run had come so far
             practice.learn(number, ())
         if len(reports) <= number:
-            _report(path, reports, number, {} if experience is None else experience.tally.row(), planner, preset)
+            _report(path, reports, number, lessons[0].facts, planner, preset)
     return planner, reports
 
 
@@ -114,21 +116,27 @@ def _lessons(
     number: int,
     experience: Experience | None,
     practice: Practice | None,
+    before: list[Lessons],
 ) -> Lessons:
-    """What to learn in a round; the orchestrator learns its share at once."""
+    """What to learn in a round, that of the rounds before included; the orchestrator learns its share at once."""
     stretch = FIRST_STRETCH + number
     if experience is None:
-        return own_lessons(planner, desk, stretch)
+        return Lessons.joined([*before, own_lessons(planner, desk, stretch)])
     joiner = Joiner(planner, load_goals(), desk.seed + stretch)
 
     def write(chunk: Chunk) -> list[Item]:
-        kept = experience.gather(chunk, sampled(planner, chunk, preset.samples, preset.temperature))
+        plans = sampled(planner, chunk, preset.samples, preset.temperature)
+        for row, some in enumerate(plans):
+            best = assembled(chunk, row, some, planner.grammar.max_steps)
+            some += [best] if best else []
+        kept = experience.gather(chunk, plans)
         return kept + joiner.join(chunk, kept)
 
     lessons = Lessons.collect(train_tasks(desk, preset.tasks, stretch), write)
     if practice is not None:
         practice.learn(number, experience.kept)
-    return lessons
+    lessons.facts = experience.tally.row()
+    return Lessons.joined([*before, lessons])
 
 
 def _report(

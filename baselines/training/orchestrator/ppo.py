@@ -14,8 +14,8 @@ from torch import nn
 from baselines.orchestrator.measure import measure
 from baselines.orchestrator.network import EDGE, Network, Shape, shrink, vocabulary_words
 from baselines.orchestrator.orchestrator import Orchestrator
+from baselines.training.checkpoint import checkpoint, read_checkpoint
 from baselines.training.judge.kinds import WIDTH
-from baselines.training.judge.model import checkpoint
 from baselines.training.orchestrator.curve import Curve
 from baselines.training.orchestrator.plan import PPOPreset
 from baselines.vision import Vision
@@ -173,10 +173,12 @@ class PPOTraining:
         extractor = self.model.policy.features_extractor
         assert isinstance(extractor, _Extractor)
         self.orchestrator = Orchestrator(extractor.network, tool_ids, vision if preset.shape.codes else None)
+        eyes = vision.digest if vision is not None and preset.shape.codes else "none"
+        self._settings = f"--method ppo --seed {seed}, encoder {eyes}, {preset}"
         self.chunk, self.seconds = 0, 0.0
         path = folder / CHECKPOINT
         if path.exists():
-            state = torch.load(path)
+            state = read_checkpoint(path, self._settings)
             self.model.policy.load_state_dict(state["policy"])
             self.model.policy.optimizer.load_state_dict(state["optimizer"])
             self.model._n_updates = state["updates"]
@@ -206,6 +208,7 @@ class PPOTraining:
             curve.episodes(self.chunk * preset.chunk, episodes)
             checkpoint(
                 self.folder / CHECKPOINT,
+                settings=self._settings,
                 policy=model.policy.state_dict(),
                 optimizer=model.policy.optimizer.state_dict(),
                 updates=model._n_updates,

@@ -14,7 +14,7 @@ from baselines.orchestrator.measure import measure
 from baselines.orchestrator.network import Network, vocabulary_words
 from baselines.orchestrator.orchestrator import Orchestrator
 from baselines.orchestrator.outcomes import OutcomeTable, Table, judge_name, tool_versions
-from baselines.training.judge.model import checkpoint
+from baselines.training.checkpoint import checkpoint, read_checkpoint
 from baselines.training.orchestrator.curve import Curve
 from baselines.training.orchestrator.lessons import Lessons
 from baselines.training.orchestrator.plan import TablePreset
@@ -77,6 +77,8 @@ class TableTraining:
             preset.rate,
             betas=(0.9, 0.98),
         )
+        eyes = vision.digest if vision is not None and preset.shape.codes else "none"
+        self._settings = f"--method table --seed {seed} --reward {reward}, encoder {eyes}, {preset}"
         self.round = self.step = self.calls = 0
         self.seconds = 0.0
         self.lessons = Lessons(self.orchestrator, preset.sharpness)
@@ -198,6 +200,7 @@ class TableTraining:
     def _save(self) -> None:
         checkpoint(
             self.folder / CHECKPOINT,
+            settings=self._settings,
             network=self.orchestrator.network.state_dict(),
             optimizer=self.optimizer.state_dict(),
             counts=(self.round, self.step, self.calls, self._gathered),
@@ -209,7 +212,7 @@ class TableTraining:
         path = self.folder / CHECKPOINT
         if not path.exists():
             return
-        state = torch.load(path)
+        state = read_checkpoint(path, self._settings)
         self.orchestrator.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.round, self.step, self.calls, self._gathered = state["counts"]

@@ -46,12 +46,12 @@ def _run(options: argparse.Namespace) -> None:
     from baselines.training.planner.hands import imitate_hands
     from baselines.training.planner.run import finish, imitate, open_desk, refine
 
-    desk = open_desk(options.preset, options.out, options.seed, options.device, options.vision)
-    planner = (imitate if options.stage == "imitation" else refine)(desk, options.noise)
+    desk = open_desk(options.preset, options.out, options.seed, options.noise, options.device, options.vision)
+    planner = (imitate if options.stage == "imitation" else refine)(desk)
     facts = facts_of(planner, desk, options, "baselines.training.planner")
     folder = finish(planner, desk, options.stage, facts)
     if options.stage == "imitation":
-        imitate_hands(desk, options.noise, folder.parent / "orchestrator")
+        imitate_hands(desk, folder.parent / "orchestrator")
     print(table(facts["measured"]))
     print(f"wrote {folder.parent}")
 

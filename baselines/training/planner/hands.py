@@ -42,7 +42,7 @@ class Shown:
     actions: torch.Tensor
 
 
-def watch(desk: Desk, episodes: int, noise: float) -> tuple[Shown, tuple[str, ...]]:
+def watch(desk: Desk, episodes: int) -> tuple[Shown, tuple[str, ...]]:
     """Have the teacher carry out the oracle's plans, with mistakes.
 
     With half the rate it takes another tool that accepts the step, with half the rate another region.
@@ -65,9 +65,9 @@ def watch(desk: Desk, episodes: int, noise: float) -> tuple[Shown, tuple[str, ..
             actions[at] = teacher.act(engine, at).to(engine.device)
             mask = engine.tool_mask()
             for row in at.tolist():
-                if dice.random() < 0.5 * noise:
+                if dice.random() < 0.5 * desk.noise:
                     actions[row, 0] = dice.choice(mask[row].nonzero().flatten().tolist())
-                if dice.random() < 0.5 * noise:
+                if dice.random() < 0.5 * desk.noise:
                     actions[row, 1] = dice.randrange(engine.nvec[1])
             canvas = engine.canvas[at]
             tokens, steps = desk.vision.tokens(canvas).half(), engine.current_codes()[at].long()
@@ -77,19 +77,18 @@ def watch(desk: Desk, episodes: int, noise: float) -> tuple[Shown, tuple[str, ..
     return Shown(*(torch.cat([getattr(part, name) for part in parts]) for name in names)), engine.tool_ids
 
 
-def imitate_hands(desk: Desk, noise: float, folder: Path) -> Orchestrator:
+def imitate_hands(desk: Desk, folder: Path) -> Orchestrator:
     """Learn the teacher's choices, and write the orchestrator.
 
     Args:
         desk: What the stages share.
-        noise: How often the teacher is wrong.
         folder: Where the finished orchestrator goes.
     """
     course = desk.preset.hands
-    shown, tools = watch(desk, desk.preset.shown, noise)
+    shown, tools = watch(desk, desk.preset.shown)
     torch.manual_seed(desk.seed)
     network = Network(Shape(), len(tools), vocabulary_words(desk.vision, load_vocabulary())).to(desk.device)
-    stage = Stage(desk.folder, course, NAME, {"network": network}, lambda _: True)
+    stage = Stage(desk.folder, course, NAME, {"network": network}, lambda _: True, desk.settings)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         dice = random.Random(f"{desk.seed} {NAME} {step}")
@@ -108,6 +107,7 @@ def imitate_hands(desk: Desk, noise: float, folder: Path) -> Orchestrator:
     stage.run(loss_of)
     made = Orchestrator(network.eval(), tools, desk.vision)
     made.save(
-        folder, f"# Hands that imitate\n\nTeacher's noise {noise}, {desk.preset.shown} episodes, seed {desk.seed}.\n"
+        folder,
+        f"# Hands that imitate\n\nTeacher's noise {desk.noise}, {desk.preset.shown} episodes, seed {desk.seed}.\n",
     )
     return made

@@ -62,12 +62,18 @@ class Joiner:
         plans = self._planner.plan_seen(tokens, [request for _, request in asked])
         found: list[Item] = []
         for (item, request), plan in zip(asked, plans, strict=True):
-            both = joined(item.plan, plan)
+            both = _without_infeasible(chunk, item.row, joined(item.plan, plan))
             if len(both) <= self._planner.grammar.max_steps:
                 pair = [item.request, request]
                 self._dice.shuffle(pair)
                 found.append(Item(item.row, JOINT.join(pair), both))
         return found
+
+
+def _without_infeasible(chunk: Chunk, row: int, plan: Plan) -> Plan:
+    """What can be carried out of a plan: the picture may lack what the request that it was not made for means."""
+    amiss = chunk.tasks.check_plan(chunk.batch, row, plan).infeasible
+    return tuple(step for at, step in enumerate(plan) if at not in amiss)
 
 
 def joined(first: Plan, second: Plan) -> Plan:
@@ -87,7 +93,12 @@ def joined(first: Plan, second: Plan) -> Plan:
         kept.append(step)
     if not rewritten:
         kept = [step for step in kept if step.verb != "rewrite"] or kept
-    return tuple(sorted(kept, key=lambda step: _ORDER.index("replace" if step.verb == "remove" else _kind(step))))
+    return in_order(kept)
+
+
+def in_order(steps: Sequence[PlanStep]) -> Plan:
+    """A plan of some steps, in an order in which none spoils another."""
+    return tuple(sorted(steps, key=lambda step: _ORDER.index("replace" if step.verb == "remove" else _kind(step))))
 
 
 def _kind(step: PlanStep) -> str:

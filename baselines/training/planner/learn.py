@@ -33,6 +33,7 @@ class Desk:
         preset: The training.
         folder: Where checkpoints, logs and models go.
         seed: Of all random choices.
+        noise: How often the teacher is wrong, in [0, 1].
         vision: The frozen encoder.
         device: Where to learn.
     """
@@ -40,8 +41,14 @@ class Desk:
     preset: Preset
     folder: Path
     seed: int
+    noise: float
     vision: Vision
     device: str = "cpu"
+
+    @property
+    def settings(self) -> str:
+        """What all stages' results depend on, beside how long they learn."""
+        return f"--preset {self.preset.name} --noise {self.noise} --seed {self.seed}, encoder {self.vision.digest}"
 
     @cached_property
     def words(self) -> PlanWords:
@@ -93,22 +100,34 @@ def plan_loss(
     return loss, float(right.float().mean())
 
 
-def learn(planner: Planner, desk: Desk, name: str, course: Course, make: Callable[[], Lessons]) -> None:
+def learn(
+    planner: Planner, desk: Desk, name: str, course: Course, make: Callable[[], Lessons], settings: str = ""
+) -> Lessons:
     """Learn, from where an earlier run of this name was left.
+
+    What is learnt is kept in ``NAME.lessons.pt``, so that a run that goes on need not make it again.
 
     Args:
         planner: Whose model learns.
         desk: What the stages share.
         name: Of the checkpoint and the log.
         course: How long it learns and how fast.
-        make: What to learn; asked for only if there is something left to do, and before a checkpoint is read.
+        make: What to learn; asked for unless an earlier run has kept it, and before a checkpoint is read.
+        settings: What this stage depends on beside what all do.
+
+    Returns:
+        What was learnt.
     """
     words, tokenizer = desk.words, planner.processor.tokenizer
-    path = desk.folder / f"{name}.pt"
-    lessons = None if finished(path, course) else make()
-    stage = Stage(desk.folder, course, name, {"model": planner.model.model.language_model}, lambda _: True)
-    if lessons is None:
-        return
+    settings = f"{desk.settings}{settings and ', '}{settings}"
+    path = desk.folder / f"{name}.lessons.pt"
+    if path.exists():
+        lessons = Lessons.load(path, settings)
+    else:
+        lessons = make()
+        lessons.save(path, settings)
+    parts = {"model": planner.model.model.language_model}
+    stage = Stage(desk.folder, course, name, parts, lambda _: True, settings)
     items = lessons.items
     requests = tokenizer([item.request for item in items], add_special_tokens=False)["input_ids"]
     plans = [planner.grammar.write(item.plan) for item in items]
@@ -122,14 +141,11 @@ def learn(planner: Planner, desk: Desk, name: str, course: Course, make: Callabl
             loss, right = plan_loss(planner, words, tokens, asked, [plans[at] for at in chosen])
         return loss, {"right": right}
 
-    planner.model.train()
-    stage.run(loss_of)
+    if not stage.done:
+        planner.model.train()
+        stage.run(loss_of)
     planner.model.eval()
-
-
-def finished(path: Path, course: Course) -> bool:
-    """Whether a checkpoint is that of the end of a course."""
-    return path.exists() and torch.load(path)["step"] >= course.steps
+    return lessons
 
 
 def _spell(request: list[int], words: PlanWords, dice: random.Random) -> list[int]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from baselines.training.checkpoint import checkpoint, read_checkpoint
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.plan import Plan
+from imgedit_gym.core.plan import Plan, PlanStep
 from imgedit_gym.core.registry import TASKS
 from imgedit_gym.core.rng import seed_words, task_keys
 from imgedit_gym.core.tasks import TaskBatch
@@ -77,10 +79,12 @@ class Lessons:
     Attributes:
         tokens: Image tokens of each picture once, ``float16 [n, T, width]``.
         items: What is to be learnt of them.
+        facts: What there is to tell about how they were made.
     """
 
     tokens: torch.Tensor
     items: list[Item]
+    facts: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def collect(cls, chunks: Iterable[Chunk], write: Callable[[Chunk], list[Item]]) -> Lessons:
@@ -104,6 +108,35 @@ class Lessons:
         if not items:
             raise ImgEditError("there is nothing to learn: no plan was good enough; draw more tasks or plans")
         return cls(torch.cat(tokens), items)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Lessons]) -> Lessons:
+        """All of some lessons, with the facts of the last ones."""
+        items: list[Item] = []
+        first = 0
+        for part in parts:
+            items += [replace(item, row=first + item.row) for item in part.items]
+            first += len(part.tokens)
+        return cls(torch.cat([part.tokens for part in parts]), items, parts[-1].facts)
+
+    def save(self, path: Path, settings: str) -> None:
+        """Keep them, with what they depend on."""
+        items = [asdict(item) for item in self.items]
+        checkpoint(path, settings=settings, tokens=self.tokens, items=items, facts=self.facts)
+
+    @classmethod
+    def load(cls, path: Path, settings: str) -> Lessons:
+        """Those of an earlier run.
+
+        Raises:
+            ImgEditError: If they depend on something else.
+        """
+        state = read_checkpoint(path, settings)
+        items = [
+            Item(item["row"], item["request"], tuple(PlanStep(**step) for step in item["plan"]))
+            for item in state["items"]
+        ]
+        return cls(state["tokens"], items, state["facts"])
 
 
 def draw(

@@ -32,6 +32,7 @@ class Preset:
     """A whole training.
 
     Attributes:
+        name: Its name.
         layers: Layers of the language half.
         tasks: Tasks that the teacher plans for.
         imitation: How it is imitated.
@@ -45,6 +46,7 @@ class Preset:
         hands: How they are imitated.
     """
 
+    name: str
     layers: int
     tasks: int
     imitation: Course
@@ -59,17 +61,18 @@ class Preset:
 
 
 FULL = Preset(
+    "full",
     4,
     12000,
     Course(2400, 16),
     2,
-    3000,
-    4,
+    5000,
+    5,
     1.0,
-    Course(300, rates=(1.5e-3, 1e-3)),
+    Course(700, rates=(1.5e-3, 1e-3)),
     200,
     640,
     Course(600, 64, (1e-3, 1e-3)),
 )
-QUICK = Preset(3, 1600, Course(360, 16), 1, 320, 3, 1.0, Course(60, 16, (1e-3, 7e-4)), 40, 64, Course(80, 32))
-PRESETS = {"full": FULL, "quick": QUICK}
+QUICK = Preset("quick", 3, 1600, Course(360, 16), 1, 320, 3, 1.0, Course(60, 16, (1e-3, 7e-4)), 40, 64, Course(80, 32))
+PRESETS = {preset.name: preset for preset in (FULL, QUICK)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from baselines.training.planner.card import write_card
 from baselines.training.planner.joining import Joiner
 from baselines.training.planner.learn import Desk, learn
 from baselines.training.planner.lessons import Chunk, Item, Lessons, draw
+from baselines.training.planner.mending import assembled
 from baselines.training.planner.plan import PRESETS
 from baselines.training.planner.teacher import Teacher
 from baselines.vision import Vision
@@ -25,16 +26,18 @@ from imgedit_gym.core.plan import Plan
 IMITATION, SELF = "imitation", "self"
 
 
-def open_desk(preset: str, folder: Path, seed: int, device: str, vision: Path | None = None) -> Desk:
+def open_desk(
+    preset: str, folder: Path, seed: int, noise: float, device: str = "cpu", vision: Path | None = None
+) -> Desk:
     """What the stages share."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Desk(PRESETS[preset], folder, seed, Vision.load(vision, device), device)
+    return Desk(PRESETS[preset], folder, seed, noise, Vision.load(vision, device), device)
 
 
-def imitate(desk: Desk, noise: float) -> Planner:
+def imitate(desk: Desk) -> Planner:
     """The stage ``imitation``: learn the plans of a teacher who is often wrong."""
     planner, preset = desk.planner(), desk.preset
-    teacher = Teacher(noise, [item.name for item in load_catalogue().objects])
+    teacher = Teacher(desk.noise, [item.name for item in load_catalogue().objects])
     dice = random.Random(desk.seed)
 
     def write(chunk: Chunk) -> list[Item]:
@@ -51,49 +54,34 @@ def imitate(desk: Desk, noise: float) -> Planner:
     return planner
 
 
-def refine(desk: Desk, noise: float) -> Planner:
+def refine(desk: Desk) -> Planner:
     """The stage ``self``: rounds of writing plans, keeping those that pass the checklist, and learning them."""
-    planner, preset = imitate(desk, noise), desk.preset
+    planner, preset = imitate(desk), desk.preset
     for number in range(1, preset.rounds + 1):
         learn(planner, desk, f"{SELF}-{number}", preset.again, partial(own_lessons, planner, desk, number))
     return planner
 
 
 def own_lessons(planner: Planner, desk: Desk, number: int) -> Lessons:
-    """Plans of the planner's own that pass the checklist, each once, and joined ones made of them."""
-    preset, passed = desk.preset, [0, 0]
+    """Plans of the planner's own that pass the checklist, each once, and joined ones made of them.
+
+    A task's plans are mended, and what each lacks is taken from the others.
+    """
+    preset, tasks, passed = desk.preset, 0, 0
     joiner = Joiner(planner, load_goals(), desk.seed + number)
 
     def write(chunk: Chunk) -> list[Item]:
-        kept: list[Item] = []
-        for row, plans in enumerate(sampled(planner, chunk, preset.samples, preset.temperature)):
-            fine = [plan for plan in (mended(chunk, row, plan) for plan in plans) if plan]
-            passed[0] += len(plans)
-            passed[1] += len(fine)
-            kept += [Item(row, chunk.requests[row], plan) for plan in dict.fromkeys(fine)]
-        return kept + joiner.join(chunk, one_each(kept))
+        nonlocal tasks, passed
+        plans = sampled(planner, chunk, preset.samples, preset.temperature)
+        found = [assembled(chunk, row, some, planner.grammar.max_steps) for row, some in enumerate(plans)]
+        kept = [Item(row, chunk.requests[row], plan) for row, plan in enumerate(found) if plan]
+        tasks, passed = tasks + len(found), passed + len(kept)
+        return kept + joiner.join(chunk, kept)
 
     lessons = Lessons.collect(train_tasks(desk, preset.tried, number), write)
-    print(f"self-training, round {number}: {passed[1]} of {passed[0]} plans pass the checklist", flush=True)
+    lessons.facts = {"pass the checklist": passed / tasks}
+    print(f"self-training, round {number}: plans for {passed} of {tasks} tasks pass the checklist", flush=True)
     return lessons
-
-
-def mended(chunk: Chunk, row: int, plan: Plan) -> Plan:
-    """A plan without the steps that the checklist finds amiss, if it is flawless then; else the empty plan."""
-    while plan:
-        report = chunk.tasks.check_plan(chunk.batch, row, plan)
-        if report.flawless:
-            return plan
-        amiss = report.infeasible or report.harmful[:1] or report.redundant[:1]
-        if not amiss:
-            return ()
-        plan = tuple(step for at, step in enumerate(plan) if at not in amiss)
-    return ()
-
-
-def one_each(items: Iterable[Item]) -> list[Item]:
-    """The first item of each picture."""
-    return list({item.row: item for item in reversed(list(items))}.values())
 
 
 def sampled(planner: Planner, chunk: Chunk, samples: int, temperature: float) -> list[list[Plan]]:
