@@ -6,6 +6,8 @@ from imgedit_gym.core.registry import Registry
 
 AGENTS = Registry("agent")
 AGENTS.register("oracle", "baselines.agents.oracle:OracleAgent")
+AGENTS.register("learned", "baselines.agents.learned:LearnedAgent")
+AGENTS.register("imitation", "baselines.agents.imitation:ImitationAgent")
 AGENTS.register("search", "baselines.agents.search:SearchAgent")
 AGENTS.register("rule-based", "baselines.agents.rule_based:RuleBasedAgent")
 AGENTS.register("grounded-rules", "baselines.agents.grounded_rules:GroundedRulesAgent")

@@ -1,0 +1,118 @@
+"""Who is compared: agents as they come, agents of one's own trainings, and those with a part exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.agents import AGENTS
+from baselines.agents.base import Agent
+from baselines.agents.learned import LearnedAgent
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.engine import Engine
+from imgedit_gym.orchestrators.oracle import OracleOrchestrator
+
+STAGES = {"learned": "loop", "imitation": "imitation"}
+"""Agents that a training makes, and the folder of each in it."""
+
+ALONE = "self-training alone"
+"""The planner before it had any experience, with the orchestrator of the package."""
+
+EXCHANGED = ("oracle's plan, learned hands", "learned plan, best tools")
+"""The learned agent with a part of the oracle's."""
+
+
+class OraclePlanAgent(LearnedAgent):
+    """The learned orchestrator, given the task's own plan."""
+
+    privileged = True
+    given = "the task's own plan"
+
+    def attach(self, engine: Engine) -> None:
+        """Nothing is needed of the engine but its plan."""
+
+
+class BestToolsAgent(LearnedAgent):
+    """The learned planner, and the oracle orchestrator for its plans."""
+
+    simulator = True
+    given = "the judge and the task's regions, to carry out its plan"
+
+    def attach(self, engine: Engine) -> None:
+        """Take the engine, which the oracle orchestrator tries tools on."""
+        self._engine, self._best = engine, OracleOrchestrator()
+        self._begun = False
+
+    def act(self, observations: dict[str, np.ndarray], infos: dict[str, Any]) -> np.ndarray:
+        """The best tools for the learned plan."""
+        if not self._begun:
+            self._best.begin(self._engine, torch.arange(self._engine.num_envs, device=self._engine.device))
+            self._begun = True
+        rows = torch.from_numpy(np.flatnonzero(infos["active"])).to(self._engine.device)
+        actions = np.zeros((self._engine.num_envs, 2), dtype=np.int64)
+        actions[rows.cpu().numpy()] = self._best.act(self._engine, rows).cpu().numpy()
+        return actions
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An agent, and how to make it once for every training.
+
+    Attributes:
+        name: Stands in the tables.
+        make: A function for each training, by its folder.
+    """
+
+    name: str
+    make: dict[str, Callable[[], Agent]]
+
+
+def contestants(
+    names: Sequence[str], runs: Sequence[Path], exchanged: bool, others: dict[str, Path]
+) -> list[Contestant]:
+    """Who is compared.
+
+    Args:
+        names: Agents by name.
+        runs: Folders of trainings (``--out`` of ``baselines.training.loop``), one for each seed; the weights that come
+            with the package if there are none.
+        exchanged: Whether agents with a part of the oracle's take part.
+        others: Folders of further trainings by the name that they get, such as one without experience.
+
+    Raises:
+        ImgEditError: If an agent or a folder is not there.
+    """
+    found: list[Contestant] = []
+    for name in names:
+        if name not in STAGES or not runs:
+            AGENTS.factory(name)
+            found.append(Contestant(name, {"": _built(name)}))
+        else:
+            found.append(_trained(name, AGENTS.factory(name), runs, STAGES[name]))
+    if exchanged:
+        if runs:
+            found.append(_trained(ALONE, LearnedAgent, runs, "self"))
+        for name, kind in zip(EXCHANGED, (OraclePlanAgent, BestToolsAgent), strict=True):
+            found.append(_trained(name, kind, runs, "loop") if runs else Contestant(name, {"": kind}))
+    return found + [_trained(name, LearnedAgent, [run], "loop") for name, run in others.items()]
+
+
+def _trained(name: str, kind: Any, runs: Sequence[Path], stage: str) -> Contestant:
+    return Contestant(name, {str(run): _of(kind, run, stage) for run in runs})
+
+
+def _built(name: str) -> Callable[[], Agent]:
+    return lambda: AGENTS.build(name)
+
+
+def _of(kind: Any, run: Path, stage: str) -> Callable[[], Agent]:
+    planner, hands = run / stage / "planner", run / stage / "orchestrator"
+    if not planner.is_dir():
+        raise ImgEditError(f"expected a training with a planner in {planner}; found nothing there")
+    # a loop whose orchestrator did not practise has none of its own
+    return lambda: kind(planner, hands if hands.is_dir() else None)
