@@ -427,7 +427,7 @@ class Engine:
         first = rows[self.step_index[rows] == 0]
         self._sources.take(self.judgements, first)
         self._sources.retry(rows)
-        due = self._due(after=1)
+        due = self._due_alone(self._rows, self.step_index)
         asked = self._sources.update(self.batch.images, due)
         alone = self._sources.foresee(canvas, due, self._rows, changed > 0, moves)
         self.judged[asked] += 1
@@ -461,12 +461,16 @@ class Engine:
 
     # ------------------------------------------------------------------ looking
 
-    def _due(self, after: int = 0) -> torch.Tensor:
+    def _due(self) -> torch.Tensor:
         """From which plan step on requirements do not count yet, ``int32 [B]``.
 
         Under the oracle's plan a requirement counts once its step has had its turn; under any other all count.
         """
-        return torch.where(self.by_oracle, self.step_index + after, LONGEST_PLAN + 1).to(torch.int32)
+        return torch.where(self.by_oracle, self.step_index, LONGEST_PLAN + 1).to(torch.int32)
+
+    def _due_alone(self, rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        """The same where a plan step is judged by itself: under the oracle's plan only its own requirements count."""
+        return torch.where(self.by_oracle[rows], -1 - indices, LONGEST_PLAN + 1).to(torch.int32)
 
     def _judge(self, moves: Moves | None = None, alone: Sequence[Verdict] | None = None) -> Verdict:
         """Bring the judgements up to date; rewards of episodes that have just begun count from there.
@@ -540,7 +544,12 @@ class Engine:
         return self.imagine(self.canvas.index_select(0, rows), self.step_index[rows], actions, rows)[1]
 
     def imagine(
-        self, canvas: torch.Tensor, indices: torch.Tensor, actions: torch.Tensor, rows: torch.Tensor
+        self,
+        canvas: torch.Tensor,
+        indices: torch.Tensor,
+        actions: torch.Tensor,
+        rows: torch.Tensor,
+        alone: bool = False,
     ) -> tuple[torch.Tensor, Verdict]:
         """Carry out and judge actions on pictures of one's own: the look-ahead over several steps.
 
@@ -549,6 +558,7 @@ class Engine:
             indices: Which plan step each action carries out, ``int32 [k]``.
             actions: Tool and region, ``int64 [k, 2]``.
             rows: Whose task each picture belongs to, ``int64 [k]``; may name one several times.
+            alone: Whether each step is judged by itself, as for the additive reward.
 
         Returns:
             The pictures after the step, fresh, and the verdicts on them. The environments stay as they are; the
@@ -584,7 +594,8 @@ class Engine:
         # a picture that is not the environment's own has no judgement to be kept
         changed = (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
         self.judged.index_add_(0, rows, changed.long())
-        due = torch.where(self.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).to(torch.int32)
+        by_then = torch.where(self.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).to(torch.int32)
+        due = self._due_alone(rows, indices) if alone else by_then
         verdict = self.judgements.foresee(canvas, due, rows, changed, moves)
         self.failed.index_add_(0, rows, (changed & ~verdict.valid).long())
         return canvas, verdict

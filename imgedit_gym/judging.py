@@ -95,7 +95,7 @@ class Judgements:
 
         Args:
             canvas: ``uint8 [B, H, W, 3]``.
-            due: ``int32 [B]``; requirements whose plan step is below it count.
+            due: ``int32 [B]``; which requirements count, see :func:`imgedit_gym.core.verdict.counting`.
             moves: What was done last in the B environments.
 
         Returns:

@@ -5,11 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.registry import PIXEL_TOOLS
-from imgedit_gym.core.verdict import COMBINATIONS
+from imgedit_gym.core.verdict import COMBINATIONS, counting
 from imgedit_gym.engine import LONGEST_PLAN, REWARD_MODES, Engine, oracle_regions
 from imgedit_gym.tools.base import Tool
 
@@ -205,6 +206,25 @@ def test_additive_rewards_judge_each_step_from_the_source(started):
     # a canvas ruined before does not matter to a step judged by itself
     engine.canvas[:] = 7
     assert torch.equal(engine.step(plan[1]).reward, fresh.step(plan[1]).reward)
+
+
+def test_a_step_judged_by_itself_earns_what_its_own_requirements_do(started):
+    """Rewards of steps done right add up to about the final score."""
+    engine = started(40, first=0, reward_mode="additive")
+    plan, total = oracle_actions(engine), torch.zeros(40)
+    while len(rows := (engine.step_index < engine.plan_length).nonzero().flatten()):
+        at = int(engine.step_index[rows[0]])
+        total[rows] += engine.step(plan[at], rows).reward[rows]
+    true = engine.verdict.score
+    assert float((total - true).abs().median()) < 0.1 and float(true.mean()) > 0.6
+
+
+def test_which_requirements_count():
+    kinds = [Kind.ABSENT, Kind.PRESENT, Kind.ABSENT, Kind.PRESENT, Kind.TONE]
+    wanted = torch.tensor([[[int(kind), step, 0, 0, 0] for kind, step in zip(kinds, (0, 0, 1, 1, 2), strict=True)]])
+    for due, expected in ((0, "00000"), (1, "11000"), (3, "11111"), (-1, "11000"), (-2, "01110"), (-3, "01011")):
+        found = counting(wanted, torch.tensor([due]))[0]
+        assert "".join(str(int(one)) for one in found) == expected, due
 
 
 def test_doing_a_later_step_early_earns_nothing_yet(started):

@@ -89,7 +89,7 @@ class Explorer:
         return self.at(engine.canvas[rows], engine.step_index[rows], rows, engine.score[rows])
 
     def at(
-        self, canvas: torch.Tensor, indices: torch.Tensor, rows: torch.Tensor, before: torch.Tensor
+        self, canvas: torch.Tensor, indices: torch.Tensor, rows: torch.Tensor, before: torch.Tensor, alone: bool = False
     ) -> list[Explored]:
         """Plan steps on pictures of one's own.
 
@@ -98,15 +98,16 @@ class Explorer:
             indices: Which plan step each is about, ``int [k]``.
             rows: Whose task each belongs to, ``int64 [k]``.
             before: Score that rewards count from, ``float32 [k]``.
+            alone: Whether each step is judged by itself, as for the additive reward.
         """
         found: list[Explored] = []
         for start in range(0, len(rows), _STATES):
             part = slice(start, start + _STATES)
-            found += self._some(canvas[part], indices[part].long(), rows[part], before[part])
+            found += self._some(canvas[part], indices[part].long(), rows[part], before[part], alone)
         return found
 
     def _some(
-        self, canvas: torch.Tensor, indices: torch.Tensor, rows: torch.Tensor, before: torch.Tensor
+        self, canvas: torch.Tensor, indices: torch.Tensor, rows: torch.Tensor, before: torch.Tensor, alone: bool
     ) -> list[Explored]:
         engine, k = self.engine, len(rows)
         every = torch.arange(N_REGIONS, device=engine.device)
@@ -123,7 +124,7 @@ class Explorer:
         by_mask = _digests(regions.masks, k)
         # what a large region names by its cell matters to tools that put something new there
         large = ~regions.small().view(k, N_REGIONS).cpu().numpy()
-        states = self._states(canvas, indices, rows, words, codes, by_mask)
+        states = self._states(canvas, indices, rows, words, codes, by_mask, alone)
         keys = [state.key for state in states]
         known = self.table.read(keys, self._versions, self._judge)
         wanted = allowed.cpu().numpy()
@@ -142,7 +143,7 @@ class Explorer:
             }
             for i, state in enumerate(states)
         ]
-        self._run(canvas, indices, rows, plans)
+        self._run(canvas, indices, rows, plans, alone)
         explored = []
         for i, (state, plan) in enumerate(zip(states, plans, strict=True)):
             outcomes = {id: one.outcome() for id, one in plan.items()}
@@ -155,7 +156,12 @@ class Explorer:
         return explored
 
     def _run(
-        self, canvas: torch.Tensor, indices: torch.Tensor, rows: torch.Tensor, plans: list[dict[str, _Plan]]
+        self,
+        canvas: torch.Tensor,
+        indices: torch.Tensor,
+        rows: torch.Tensor,
+        plans: list[dict[str, _Plan]],
+        alone: bool,
     ) -> None:
         """Make the calls that are missing."""
         engine = self.engine
@@ -170,7 +176,7 @@ class Explorer:
             some = calls[start : start + _CALLS]
             at = torch.tensor([i for i, *_ in some], device=engine.device)
             actions = torch.tensor([(tool, region) for _, tool, region, _ in some], device=engine.device)
-            _, verdict = engine.imagine(canvas[at], indices[at].to(torch.int32), actions, rows[at])
+            _, verdict = engine.imagine(canvas[at], indices[at].to(torch.int32), actions, rows[at], alone)
             values = torch.stack([getattr(verdict, name) for name in COLUMNS], 1).cpu().numpy()
             for (_, _, region, one), row, valid in zip(some, values, verdict.valid.tolist(), strict=True):
                 if valid:
@@ -184,9 +190,10 @@ class Explorer:
         words: list[PlanStep],
         codes: torch.Tensor,
         by_mask: list[list[bytes]],
+        alone: bool,
     ) -> list[State]:
         engine = self.engine
-        due = torch.where(engine.by_oracle[rows], indices + 1, LONGEST_PLAN + 1).tolist()
+        due = torch.where(engine.by_oracle[rows], -1 - indices if alone else indices + 1, LONGEST_PLAN + 1).tolist()
         pictures, sources = canvas.cpu().numpy(), engine.batch.images[rows].cpu().numpy()
         asked = engine.batch.requirements[rows].cpu().numpy()
         made = []

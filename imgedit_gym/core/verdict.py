@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from imgedit_gym.core.checklist import COLUMNS
+from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.errors import ImgEditError
 
 Combine = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -113,7 +113,7 @@ def weigh(
     Args:
         found: What was found in B pictures.
         wanted: Requirements of their tasks, ``int32 [B, R, 5]``, as in ``TaskBatch.requirements``.
-        due: ``int32 [B]``; requirements whose plan step is below it count, the others earn nothing yet.
+        due: See :func:`counting`.
         combine: How E, P and Q make the score.
 
     Returns:
@@ -121,7 +121,7 @@ def weigh(
         passes, everything to be preserved passes, preservation is at least 0.8 and quality at least 0.5.
     """
     asked = wanted[..., _KIND] > 0
-    counts = asked & (wanted[..., _STEP] < due[:, None])
+    counts = asked & counting(wanted, due)
     execution = _share(found.requirements, asked, counts)
     success = (~asked | (counts & (found.requirements >= MET))).all(1) & asked.any(1)
     success &= (found.preservation >= PRESERVED_FOR_SUCCESS) & (found.quality >= QUALITY_FOR_SUCCESS)
@@ -130,10 +130,24 @@ def weigh(
     return execution, combine(execution, found.preservation, found.quality), success
 
 
+def counting(wanted: torch.Tensor, due: torch.Tensor) -> torch.Tensor:
+    """Which requirements count by now, ``bool [B, R]``; the others earn nothing yet.
+
+    Args:
+        wanted: Requirements, ``int32 [B, R, 5]``.
+        due: ``int32 [B]``. Requirements whose plan step is below it count. Where it is below 0, plan step
+            ``-1 - due`` is judged by itself: only its requirements count, and those of earlier steps that ask for at
+            least n of something, since what a step brings in is the first where the steps before were not taken.
+    """
+    step, due = wanted[..., _STEP], due[:, None]
+    alone = (step == -1 - due) | ((step < -1 - due) & (wanted[..., _KIND] == Kind.PRESENT))
+    return torch.where(due < 0, alone, step < due)
+
+
 def execution_of(values: torch.Tensor, wanted: torch.Tensor, due: torch.Tensor) -> torch.Tensor:
     """E of values by requirement, ``float32 [B, R]``; see :func:`weigh`."""
     asked = wanted[..., _KIND] > 0
-    return _share(values, asked, asked & (wanted[..., _STEP] < due[:, None]))
+    return _share(values, asked, asked & counting(wanted, due))
 
 
 def _share(values: torch.Tensor, asked: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -58,7 +58,7 @@ class Cases:
         batch: The tasks.
         checklist: Measures canvases against the batch.
         canvas: The pictures, ``uint8 [N, H, W, 3]``.
-        due: ``int32 [N]``; requirements whose plan step is below it count.
+        due: ``int32 [N]``; which requirements count, see :func:`imgedit_gym.core.verdict.counting`.
         rows: Which task of the batch each picture belongs to, ``int64 [N]``; ``None`` for picture i and task i.
         moves: What was done last to the pictures; ``None`` where nothing was, as after a reset.
         sample: Which of several judgements of the same pictures this is, for judges that are asked again.

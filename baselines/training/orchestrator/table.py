@@ -171,7 +171,9 @@ class TableTraining:
         engine.reset(range(engine.num_envs), range(first, first + engine.num_envs))
         if self.reward == "additive":
             for indices, rows in source_states(engine):
-                found += _from_source(explorer.at(engine.batch.images[rows], indices, rows, torch.zeros(len(rows))))
+                found += _from_source(
+                    explorer.at(engine.batch.images[rows], indices, rows, torch.zeros(len(rows)), True)
+                )
             return found
         draw = np.random.default_rng((self.seed, 2, first))
         while True:

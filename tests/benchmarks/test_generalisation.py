@@ -1,0 +1,59 @@
+"""The table over splits and trainings."""
+
+import json
+
+import pytest
+
+from benchmarks.generalisation.__main__ import main
+from benchmarks.generalisation.report import grids, summarise
+
+ANCHORS = {
+    "no-op": {"": {"score": [0.0, 0.2], "success": [0.0, 0.0]}},
+    "oracle": {"": {"score": [1.0, 1.0], "success": [1.0, 1.0]}},
+}
+
+
+def test_scores_lie_between_the_anchors():
+    cells = ANCHORS | {
+        "learned": {
+            "a": {"score": [1.0, 1.0], "success": [1.0, 1.0]},
+            "b": {"score": [0.1, 0.1], "success": [0.0, 0.0]},
+        }
+    }
+    row = summarise({"test": cells}, "learned", 0)["test"]
+    assert row["no-op"]["normalised"]["mean"] == pytest.approx(0.0) and row["oracle"]["normalised"][
+        "mean"
+    ] == pytest.approx(1.0)
+    assert row["learned"]["normalised"]["mean"] == pytest.approx(0.5) and row["learned"]["trainings"]["mean"] == 2
+    low, high = row["learned"]["normalised"]["ci95"]
+    assert low < 0.1 and high > 0.9, "trainings are drawn anew as tasks are"
+
+
+def test_differences_are_paired():
+    same = {"a": {"score": [0.1, 0.9], "success": [0.0, 1.0]}}
+    better = {"a": {"score": [0.2, 1.0], "success": [0.0, 1.0]}}
+    found = summarise({"test": ANCHORS | {"learned": better, "imitation": same}}, "learned", 0)
+    gap = found["test"]["imitation"]["behind"]
+    assert gap["mean"] == pytest.approx(0.1 / 0.9) and gap["ci95"][0] == pytest.approx(gap["ci95"][1])
+    assert "behind" not in found["test"]["learned"]
+    assert [title for title, *_ in grids(found, "learned")][-1] == "what learned gains more, normalised"
+
+
+def test_the_command(tmp_path, capsys):
+    words = ["--agents", "rule-based,random", "--splits", "test,test-long", "--episodes", "4", "--out", str(tmp_path)]
+    assert main([*words, "--markdown"]) == 0
+    first = capsys.readouterr().out
+    found = json.loads((tmp_path / "generalisation.json").read_text())["splits"]
+    assert set(found) == {"test", "test-long"} and set(found["test"]) == {"no-op", "oracle", "rule-based", "random"}
+    assert found["test"]["rule-based"]["score"]["mean"] > found["test"]["random"]["score"]["mean"]
+    assert main([*words, "--markdown"]) == 0 and capsys.readouterr().out == first
+    assert main([*words, "--seed", "1"]) == 2 and "Choose another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--splits", "test-art"], ["--agents", ""], ["--agents", "nobody"], ["--other", "x"], ["--runs", "nowhere"]],
+)
+def test_bad_input_is_refused(words, tmp_path, capsys):
+    assert main([*words, "--out", str(tmp_path)]) == 2
+    assert "expected" in capsys.readouterr().err
