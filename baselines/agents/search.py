@@ -184,4 +184,6 @@ def _went_on(branch: Branch, action: tuple[int, int], canvas: torch.Tensor, wort
 
 
 def _worth(verdict: Any) -> torch.Tensor:
-    return verdict.score + TIE * (verdict.preservation + verdict.quality)
+    # what could not be judged is worth least, so that the canvas is kept where nothing could be
+    worth = verdict.score + TIE * (verdict.preservation + verdict.quality)
+    return torch.where(verdict.valid, worth, -torch.inf)

@@ -102,14 +102,16 @@ def measure(
         pictured: How many episodes keep their pictures.
 
     Returns:
-        ``score``, ``success``, ``return``, ``execution``, ``preservation`` and ``quality``; and the
-        episodes.
+        ``score``, ``success``, ``return``, ``execution``, ``preservation`` and ``quality`` of the episodes that could
+        be judged, and ``invalid``, the number of the others; and the episodes.
     """
     episodes = play("learned", OnOraclePlan(orchestrator), seeds, arguments, pictured)
     judged = [one for one in episodes if one.valid]
     names = ("score", "success", "execution", "preservation", "quality")
     found = {name: float(np.mean([getattr(one, name) for one in judged])) for name in names if judged}
-    found["return"] = float(np.mean([sum(step.reward for step in one.steps) for one in episodes]))
+    if judged:
+        found["return"] = float(np.mean([sum(step.reward for step in one.steps) for one in judged]))
+    found["invalid"] = float(len(episodes) - len(judged))
     return found, episodes
 
 
@@ -120,12 +122,18 @@ def compare(orchestrator: Orchestrator, seeds: Sequence[int], arguments: dict[st
     for regions, tools in pairs:
         agent = OnOraclePlan(orchestrator, regions, tools)
         runs[f"{regions} regions, {tools} tools"] = play("learned", agent, seeds, arguments)
-    floor, ceiling = ([one.score for one in runs[name]] for name in ("no-op", "oracle"))
+    # tasks that could be judged for everybody
+    fine = [at for at in range(len(seeds)) if all(episodes[at].valid for episodes in runs.values())]
+    if not fine:
+        raise ImgEditError(
+            f"expected a judge that can judge these tasks; found none of {len(seeds)} judged for everybody"
+        )
+    scores = {name: [episodes[at].score for at in fine] for name, episodes in runs.items()}
     return {
         name: {
-            "score": mean_interval([one.score for one in episodes], 0),
-            "normalised": normalised_interval([one.score for one in episodes], floor, ceiling, 0),
-            "success": mean_interval([float(one.success) for one in episodes], 0),
+            "score": mean_interval(scores[name], 0),
+            "normalised": normalised_interval(scores[name], scores["no-op"], scores["oracle"], 0),
+            "success": mean_interval([float(episodes[at].success) for at in fine], 0),
         }
         for name, episodes in runs.items()
     }
@@ -137,13 +145,17 @@ def main(words: list[str] | None = None) -> int:
     Returns:
         Exit status: 0, or 2 for bad input.
     """
-    parser = argparse.ArgumentParser("python -m baselines.orchestrator.measure", description="See the module's text.")
+    parser = argparse.ArgumentParser(
+        "python -m baselines.orchestrator.measure",
+        description=(__doc__ or "").splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument("--weights", type=Path, default=None, help="folder of the orchestrator; the package's own")
     parser.add_argument("--vision", type=Path, default=None, help="folder of the image encoder; the package's own")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--episodes", type=int, default=300)
+    parser.add_argument("--split", default="test", help="split of the tasks")
+    parser.add_argument("--episodes", type=int, default=300, help="tasks")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first task")
-    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--image-size", type=int, default=128, help="edge of the pictures, 64 to 512")
     parser.add_argument("--out", type=Path, default=Path("runs/orchestrator"), help="folder for measured.json")
     return run_command(_run, parser.parse_args(sys.argv[1:] if words is None else words))
 

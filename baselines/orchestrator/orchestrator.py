@@ -52,6 +52,7 @@ class Orchestrator:
             DataFileError: If the folder does not hold an orchestrator, or it was trained with other words or another
                 encoder.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         path = WEIGHTS if folder is None else Path(folder)
@@ -60,7 +61,7 @@ class Orchestrator:
             network = Network(Shape(**config["shape"]), len(config["tools"]))
             network.load_state_dict(load_file(path / MODEL))
             told = config["vocabulary"], config["vision"]
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise DataFileError(f"{path}: expected a trained orchestrator; {reason}") from error
         if network.shape.codes and vision is None:
@@ -141,18 +142,24 @@ class Orchestrator:
 
         Args:
             images: The pictures as they are now, ``uint8 [n, H, W, 3]``, an array or a tensor.
-            steps: Codes of the current plan steps, ``int [n, 3]``.
-            tool_mask: Which tools may be used, ``bool [n, len(tool_ids)]``; all if it is not given.
-            tool_ids: Tools of the environment in action order; those of the policy if it is not given. Tools that
-                the policy does not know are not used.
+            steps: Codes of the current plan steps, ``int [n, 3]``, as observations have them in ``plan_step``.
+            tool_mask: Which tools may be used, ``bool [n, len(tool_ids)]``: the first part of
+                ``env.unwrapped.action_masks()``, or ``infos["tool_mask"]`` of an agent; all if it is not given.
+            tool_ids: Tools of the environment in action order, ``env.unwrapped.tool_ids``; those of the policy if it is
+                not given. Tools that the policy does not know are not used.
             tokens: What :meth:`tokens` gave for the pictures, if that is known.
 
         Returns:
             Tool, in the environment's order, and region, ``int64 [n, 2]``.
+
+        Raises:
+            ImgEditError: If the environment has tools beside ``skip`` and the policy knows none of them.
         """
         if not len(images):
             return np.zeros((0, 2), dtype=np.int64)
         ids = self.tool_ids if tool_ids is None else tuple(tool_ids)
+        if len(ids) > 1 and not set(ids[1:]) & set(self.tool_ids):
+            raise ImgEditError(f"expected some of the tools that were trained on, {self.tool_ids[1:]}; found {ids[1:]}")
         there = torch.tensor([ids.index(id) if id in ids else -1 for id in self.tool_ids])
         allowed = (
             torch.ones(len(images), len(ids), dtype=torch.bool) if tool_mask is None else torch.as_tensor(tool_mask)

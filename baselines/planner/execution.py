@@ -21,14 +21,16 @@ class Executed:
     """What became of a plan.
 
     Attributes:
-        score: Final score.
+        score: Final score, of all requirements.
         success: Whether the task was solved.
-        before: Score of the untouched picture.
+        before: Score of the untouched picture, of all requirements.
+        valid: Whether both pictures could be judged; where not, the numbers mean nothing.
     """
 
     score: float
     success: bool
     before: float
+    valid: bool = True
 
 
 def execute(
@@ -48,14 +50,24 @@ def execute(
     found: list[Executed] = []
     for start in range(0, len(seeds), _ROWS):
         some, given = seeds[start : start + _ROWS], plans[start : start + _ROWS]
-        engine = Engine(len(some), **arguments)
+        # under the planner "agent" all requirements count from the first picture on
+        engine = Engine(len(some), **arguments, planner="agent")
         rows = list(range(len(some)))
-        before = engine.reset(rows, list(some)).score.tolist()
-        own = [engine.plan(row) if plan is None else plan for row, plan in zip(rows, given, strict=True)]
+        first = engine.reset(rows, list(some))
+        before, judged = first.score.tolist(), first.valid.clone()
+        own = [
+            engine.tasks.oracle_plan(engine.batch, row) if plan is None else plan
+            for row, plan in zip(rows, given, strict=True)
+        ]
         engine.set_plans(rows, own)
         carry_out(engine, orchestrator, torch.tensor(rows, device=engine.device))
-        verdict = engine.verdict
-        found += [Executed(float(verdict.score[row]), bool(verdict.success[row]), before[row]) for row in rows]
+        last = engine.verdict
+        found += [
+            Executed(score, success, start, valid)
+            for score, success, start, valid in zip(
+                last.score.tolist(), last.success.tolist(), before, (judged & last.valid).tolist(), strict=True
+            )
+        ]
     return found
 
 

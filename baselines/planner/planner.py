@@ -15,7 +15,7 @@ from baselines.planner.model import SETTINGS, prompt
 from baselines.training.judge.model import image_tokens
 from imgedit_gym.art.catalogue import load_catalogue
 from imgedit_gym.art.goals import load_goals
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.plan import FORMS, Plan
 from imgedit_gym.engine import LONGEST_PLAN
 from imgedit_gym.judges.vlm.mosaic import mosaic
@@ -77,13 +77,9 @@ class Planner:
                 f"the planner's weights are not in {WEIGHTS}; make them with: python -m baselines.training.loop"
             )
         name = str(WEIGHTS if model is None else model)
+        edge, vision = _settings(Path(name) / SETTINGS)
         loaded = load_image_text_model(name, None, device, dtype)
-        settings, path = {}, Path(name) / SETTINGS
-        if path.is_file():
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        return cls.of(
-            loaded.model, loaded.processor, settings.get("edge", 0), max_steps, loaded.name, settings.get("vision", "")
-        )
+        return cls.of(loaded.model, loaded.processor, edge, max_steps, loaded.name, vision)
 
     @classmethod
     def of(
@@ -163,3 +159,17 @@ class Planner:
         told = INSTRUCTION.format(steps=self.grammar.max_steps, forms="; ".join(FORMS), request=request)
         content = [{"type": "image"}, {"type": "text", "text": told}]
         return self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+
+
+def _settings(path: Path) -> tuple[int, str]:
+    """Edge of the reduced picture and digest of the encoder; 0 and nothing for a model with eyes of its own."""
+    if not path.is_file():
+        return 0, ""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        edge, vision = found["edge"], found["vision"]
+        if not isinstance(edge, int) or not isinstance(vision, str) or not 0 < edge <= 4096:
+            raise ValueError(f"edge {edge!r}, vision {vision!r}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataFileError(f"{path}: expected edge and vision of a trained planner; {error!r}") from None
+    return edge, vision

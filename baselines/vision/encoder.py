@@ -90,11 +90,13 @@ class Vision:
             tower.load_state_dict({name: value.float() for name, value in load_file(path / TOWER).items()})
             names = settings["kinds"], settings["words"]
             edge = int(settings["edge"])
+            if [len(part) for part in names] != [len(codes["kinds"]), len(codes["words"])]:
+                raise ValueError(f"{SETTINGS} names other things than {CODES} has codes for")
+            last = make_projector(tower.config.hidden_size)
+            last.load_state_dict({name: value.float() for name, value in projector.items()})
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise DataFileError(f"{path}: expected the weights of an image encoder; {reason}") from error
-        last = make_projector(tower.config.hidden_size)
-        last.load_state_dict({name: value.float() for name, value in projector.items()})
         return cls(
             tower.to(device).eval().requires_grad_(False),
             last.to(device).eval().requires_grad_(False),
@@ -118,25 +120,34 @@ class Vision:
         return next(self.tower.parameters()).device
 
     @torch.inference_mode()
-    def tokens(self, images: torch.Tensor, before: torch.Tensor | None = None, hidden: bool = False) -> torch.Tensor:
+    def tokens(self, images: Any, before: Any = None, hidden: bool = False) -> torch.Tensor:
         """Codes of what stands at each place.
 
         Args:
-            images: ``uint8 [n, H, W, 3]`` on any device.
+            images: ``uint8 [n, H, W, 3]``, an array or a tensor on any device.
             before: The pictures before an edit, of the same shape; without them nothing counts as changed.
             hidden: Whether to give the tower's last layer instead of the image tokens.
 
         Returns:
             ``float32 [n, places ** 2, WIDTH]``, places row by row; with ``hidden`` as wide as the tower.
+
+        Raises:
+            ImgEditError: If the pictures are of another shape or type.
         """
-        images = images.to(self.device)
-        before = images if before is None else before.to(self.device)
+        images = self._checked(images)
+        before = images if before is None else self._checked(before)
         found = [
             self._encode(before[start : start + _CHUNK], images[start : start + _CHUNK], hidden)
             for start in range(0, len(images), _CHUNK)
         ]
         width = self.tower.config.hidden_size if hidden else WIDTH
         return torch.cat(found) if found else torch.zeros(0, self.places**2, width, device=self.device)
+
+    def _checked(self, images: Any) -> torch.Tensor:
+        found = torch.as_tensor(images)
+        if found.dtype != torch.uint8 or found.dim() != 4 or found.shape[-1] != 3:
+            raise ImgEditError(f"expected pictures uint8 [n, H, W, 3]; found {found.dtype} {list(found.shape)}")
+        return found.to(self.device)
 
     def _encode(self, before: torch.Tensor, after: torch.Tensor, hidden: bool) -> torch.Tensor:
         laid = mosaic(before, after, self.edge).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)

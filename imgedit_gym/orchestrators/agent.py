@@ -130,6 +130,8 @@ class AgentOrchestrator:
         if chosen.shape != (engine.num_envs, 2):
             expected = (engine.num_envs, 2)
             raise ImgEditError(f"agent: expected actions of the shape {expected}; found {chosen.shape}")
+        if not np.can_cast(chosen.dtype, np.int64, "same_kind"):
+            raise ImgEditError(f"agent: expected actions of integers; found {chosen.dtype}")
         return torch.from_numpy(chosen.astype(np.int64)[rows.cpu().numpy()])
 
 
@@ -139,4 +141,7 @@ def _made(target: str, arguments: Mapping[str, Any]) -> Any:
         factory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ImgEditError(f"agent: expected 'module:attribute'; found {target!r} ({error})") from None
-    return factory(**arguments)
+    try:
+        return factory(**arguments)
+    except TypeError as error:
+        raise ImgEditError(f"agent: expected arguments of {target}; found {dict(arguments)} ({error})") from None

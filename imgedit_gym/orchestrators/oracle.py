@@ -93,6 +93,8 @@ class OracleOrchestrator:
                 whose,
             )
             worth = verdict.score + TIE * (verdict.preservation + verdict.quality)
+            # what could not be judged comes last, and is taken only where nothing could be
+            worth = torch.where(verdict.valid, worth, -torch.inf)
             best: dict[int, list[int]] = {}
             for at in torch.argsort(worth, descending=True, stable=True).tolist():
                 beam = best.setdefault(owners[parents[at]], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -125,7 +126,7 @@ class LanguagePlanner:
             texts = [_prompt(tokenizer, text) for text in told[start : start + _ROWS]]
             inputs = tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=False)
             inputs = {name: inputs[name].to(self._local.device) for name in ("input_ids", "attention_mask")}
-            seeds = [(self._seed, start + at) for at in range(len(texts))]
+            seeds = [self._seed_of(text) for text in told[start : start + _ROWS]]
             plans += write_plans(self._local.model, grammar, inputs, self._temperature, seeds)
         return plans
 
@@ -134,13 +135,14 @@ class LanguagePlanner:
     async def _ask(self, told: Sequence[str], longest: int) -> list[Any]:
         server = self._server
         assert server is not None
-        asked = [
-            server.ask(partial(self._request, text, longest, at), partial(_read, longest=longest))
-            for at, text in enumerate(told)
-        ]
+        asked = [server.ask(partial(self._request, text, longest), partial(_read, longest=longest)) for text in told]
         return await background.together(asked)
 
-    def _request(self, told: str, longest: int, at: int) -> dict[str, Any]:
+    def _seed_of(self, told: str) -> int:
+        """A seed of its own for each text, wherever it stands in a batch; below 2**31, which servers expect."""
+        return zlib.crc32(f"{self._seed} {told}".encode()) & 0x7FFFFFFF
+
+    def _request(self, told: str, longest: int) -> dict[str, Any]:
         lines = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": longest}
         schema = {
             "type": "object",
@@ -152,7 +154,7 @@ class LanguagePlanner:
             "model": self._model,
             "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": told + JSON_FORM}],
             "temperature": self._temperature,
-            "seed": self._seed + at,
+            "seed": self._seed_of(told),
             "max_tokens": 64 * longest,
             "response_format": {
                 "type": "json_schema",

@@ -98,6 +98,15 @@ def test_actions_are_in_the_environment_s_order(orchestrator, states):
     chosen = orchestrator.act(images.numpy(), steps.numpy(), np.ones((5, 3), bool), few)
     assert set(chosen[:, 0].tolist()) <= {0, 2}
     assert orchestrator.act(images, steps, torch.zeros(5, 1, dtype=torch.bool), ("skip",))[:, 0].tolist() == [0] * 5
+    with pytest.raises(ImgEditError, match="trained on"):
+        orchestrator.act(images, steps, np.ones((5, 2), bool), ("skip", "my_own_tool"))
+
+
+def test_broken_weights_are_told(orchestrator, vision, tmp_path):
+    orchestrator.save(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"not tensors at all")
+    with pytest.raises(ImgEditError, match="expected a trained orchestrator"):
+        Orchestrator.load(tmp_path, vision)
 
 
 def test_a_saved_orchestrator_is_the_same(orchestrator, states, vision, tmp_path):
@@ -136,7 +145,8 @@ def test_what_does_not_fit_is_told(orchestrator, vision, tmp_path):
 
 def test_oracle_plans_in_several_hands(orchestrator):
     values, episodes = measure(orchestrator, range(4), ARGUMENTS, pictured=1)
-    assert set(values) == {"score", "success", "execution", "preservation", "quality", "return"}
+    assert set(values) == {"score", "success", "execution", "preservation", "quality", "return", "invalid"}
+    assert values["invalid"] == 0
     assert values["return"] == pytest.approx(values["score"], abs=0.02)
     assert len(episodes[0].frames) == len(episodes[0].steps) + 1 and not episodes[1].frames
     best = run_episodes("x", OnOraclePlan(orchestrator, "oracle", "table"), [0, 1, 2, 3], ARGUMENTS)

@@ -9,16 +9,20 @@ pytest.importorskip("transformers")
 
 from baselines.agents.learned import LearnedAgent
 from baselines.planner import Planner
+from baselines.planner.execution import execute
 from baselines.planner.model import prompt, save
 from baselines.training.planner.joining import Joiner, joined
 from baselines.training.planner.learn import Desk, plan_loss
 from baselines.training.planner.lessons import Item, Lessons, draw
-from baselines.training.planner.plan import QUICK
+from baselines.training.planner.mending import assembled, mended
+from baselines.training.planner.plan import QUICK, Course
 from baselines.training.planner.teacher import Teacher
+from baselines.training.stage import Stage
 from baselines.vision import Vision
 from imgedit_gym.art.goals import load_goals
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.core.registry import ORCHESTRATORS
 
 PLAN = (
     PlanStep("recolor", "background", "green"),
@@ -184,12 +188,66 @@ def test_lessons_are_the_same_for_a_seed_and_can_be_played(desk, make_engine):
         assert torch.equal(engine.batch.images[0], chunk.batch.images[0])
 
 
+def test_plans_are_assembled_from_the_steps_that_help(desk, make_engine):
+    (chunk,) = list(draw(desk.vision.tokens, 12, 3, mixture=((1.0, {"steps": (3, 4)}),)))
+    assembled_any = 0
+    for row in range(len(chunk.requests)):
+        right = chunk.tasks.oracle_plan(chunk.batch, row)
+        halves = [(*right[:1], PlanStep("remove", "unicorn"), *right[1:2]), right[2:], right[1:]]
+        found = assembled(chunk, row, halves, 8)
+        assembled_any += bool(found)
+        if found:
+            assert chunk.tasks.check_plan(chunk.batch, row, found).flawless
+            assert PlanStep("remove", "unicorn") not in found
+    assert assembled_any >= 9
+    assert assembled(chunk, 0, [(PlanStep("remove", "unicorn"),)], 8) == ()
+    assert mended(chunk, 0, (PlanStep("remove", "unicorn"),)) == ()
+
+
+def test_lessons_are_kept_and_belong_to_their_settings(desk, tmp_path):
+    chunks = draw(desk.vision.tokens, 10, 3)
+    made = Lessons.collect(chunks, lambda chunk: [Item(1, chunk.requests[1], chunk.tasks.oracle_plan(chunk.batch, 1))])
+    made.facts = {"kept": 0.5}
+    made.save(tmp_path / "a.lessons.pt", "--seed 0")
+    read = Lessons.load(tmp_path / "a.lessons.pt", "--seed 0")
+    assert read.items == made.items and torch.equal(read.tokens, made.tokens) and read.facts == made.facts
+    both = Lessons.joined([read, made])
+    assert [item.row for item in both.items] == [0, 1, 2, 3, 4, 5] and torch.equal(both.tokens[3:], made.tokens)
+    with pytest.raises(ImgEditError, match="expected a run with --seed 1; found one with --seed 0"):
+        Lessons.load(tmp_path / "a.lessons.pt", "--seed 1")
+
+
+def test_a_training_of_other_settings_is_refused(desk, tmp_path):
+    course = Course(2, 4)
+    first = Stage(tmp_path, course, "x", {"net": torch.nn.Linear(2, 2)}, lambda _: True, "--noise 0.2")
+    first.save()
+    assert Stage(tmp_path, course, "x", {"net": torch.nn.Linear(2, 2)}, lambda _: True, "--noise 0.2").step == 0
+    with pytest.raises(ImgEditError, match=r"--noise 0\.3; found one with --noise 0\.2"):
+        Stage(tmp_path, course, "x", {"net": torch.nn.Linear(2, 2)}, lambda _: True, "--noise 0.3")
+
+
+def test_what_could_not_be_judged_is_marked():
+    from tests.judges.test_combinations import Fixed
+
+    plans = [None, None]
+    judged = execute([0, 1], plans, ORCHESTRATORS.build("oracle"), {"split": "train"})
+    assert all(one.valid and one.before < 0.2 < one.score for one in judged)
+    failed = execute([0, 1], plans, ORCHESTRATORS.build({"id": "oracle", "width": 1}), {"judge": Fixed(fails=(0,))})
+    assert not failed[0].valid
+
+
 # ------------------------------------------------------------------ agents
 
 
 def test_missing_weights_are_told_with_the_command_that_makes_them(tmp_path):
     with pytest.raises(ImgEditError, match=r"python -m baselines\.training\.loop"):
         LearnedAgent(planner=tmp_path)
+
+
+def test_broken_settings_are_told(tmp_path):
+    (tmp_path / "planner.json").write_text('{"edge": "wide"}')
+    with pytest.raises(ImgEditError, match=r"planner\.json: expected edge and vision"):
+        Planner.load(tmp_path)
 
 
 def test_two_plans_are_joined_in_an_order_that_spoils_nothing():

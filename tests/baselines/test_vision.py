@@ -1,6 +1,7 @@
 """Tests of the frozen image encoder."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from baselines.vision.encoder import WORD, to_lattice
 from baselines.vision.export import export_vision
 from baselines.vision.export import main as export
 from baselines.vision.grounding import find_regions
-from imgedit_gym.core.errors import DataFileError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.engine import oracle_regions
 from imgedit_gym.judges.vlm.mosaic import mosaic
@@ -56,6 +57,22 @@ def test_an_export_sees_what_the_model_sees(exported, started):
     assert not torch.allclose(vision.tokens(after), found, atol=1e-3)
     assert vision.tokens(after, hidden=True).shape == (3, 81, 96)
     assert vision.tokens(after[:0]).shape == (0, 81, WIDTH)
+
+
+def test_pictures_are_arrays_or_tensors_with_a_batch_axis(vision, started):
+    images = started(2).batch.images
+    assert torch.equal(vision.tokens(images.numpy()), vision.tokens(images))
+    for wrong in (images[0], images.float(), images.permute(0, 3, 1, 2)):
+        with pytest.raises(ImgEditError, match=r"expected pictures uint8 \[n, H, W, 3\]"):
+            vision.tokens(wrong)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "projector.safetensors", "codes.safetensors", "vision.json"])
+def test_a_broken_file_is_told(exported, tmp_path, name):
+    shutil.copytree(exported[0], tmp_path / "v")
+    (tmp_path / "v" / name).write_bytes(b'{"kinds": ["a"], "words": [], "edge": 72}')
+    with pytest.raises(DataFileError, match="expected the weights of an image encoder"):
+        Vision.load(tmp_path / "v")
 
 
 def test_words_and_kinds_go_with_the_codes(exported):

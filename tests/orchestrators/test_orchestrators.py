@@ -182,3 +182,42 @@ def test_actions_of_another_shape_are_errors(engine):
     agent.act = lambda observations, infos: np.zeros(2)
     with pytest.raises(ImgEditError, match=r"expected actions of the shape \(4, 2\)"):
         carry_out(engine, AgentOrchestrator(agent), rows_of(engine))
+
+
+# ------------------------------------------------------------------ what could not be judged
+
+
+def test_the_oracle_takes_what_could_be_judged(engine, monkeypatch):
+    """A verdict that failed with a high score is passed over."""
+    imagine = engine.imagine
+    seen = []
+
+    def failing(*arguments, **named):
+        pictures, verdict = imagine(*arguments, **named)
+        chosen = arguments[2][:, 0]
+        verdict.valid[chosen == worst] = False
+        verdict.score[chosen == worst] = 9.0
+        seen.append(bool((chosen == worst).any()))
+        return pictures, verdict
+
+    worst = int(engine.tool_ids.index("fill_smooth"))
+    monkeypatch.setattr(engine, "imagine", failing)
+    orchestrator = OracleOrchestrator(width=1)
+    orchestrator.begin(engine, rows_of(engine))
+    taken = [tool for actions in orchestrator._chosen.values() for tool, _ in actions]
+    assert any(seen) and worst not in taken
+
+
+@pytest.mark.parametrize("actions", [np.full((N, 2), 0.5), np.full((N, 2), "a")])
+def test_actions_are_integers(engine, actions):
+    agent = Fixed()
+    agent.act = lambda observations, infos: actions
+    with pytest.raises(ImgEditError, match="integers"):
+        carry_out(engine, AgentOrchestrator(agent), rows_of(engine))
+
+
+def test_wrong_arguments_of_an_agent_are_told():
+    with pytest.raises(ImgEditError, match="expected arguments of"):
+        AgentOrchestrator("baselines.agents.no_op:NoOpAgent", {"strength": 3})
+    with pytest.raises(ImgEditError, match="argument"):
+        ORCHESTRATORS.build("agent")

@@ -98,6 +98,35 @@ def test_a_model_at_hand_writes_under_the_grammar(tmp_path, make_source):
     assert again == plans and planner.deterministic
 
 
+def test_a_drawn_plan_does_not_hang_on_the_batch(tmp_path, make_source):
+    pytest.importorskip("transformers")
+    from tests.planners.tokenizers import syllables, tiny_model
+
+    tokenizer = syllables()
+    tokenizer.save_pretrained(tmp_path)
+    tiny_model(tokenizer).save_pretrained(tmp_path)
+    planner = LanguagePlanner(make_source(max_plan_steps=2), str(tmp_path), temperature=1.0)
+    source = planner._tasks
+    batch = source.allocate(4)
+    source.sample(batch, torch.arange(4), torch.arange(4))
+    together = planner.plan(batch, torch.arange(4))
+    assert planner.plan(batch, torch.tensor([2, 0])) == [together[2], together[0]]
+    assert len(set(together)) > 1
+
+
+def test_a_server_gets_the_seed_of_the_task(server, planner):
+    server.always = said(json.dumps({"plan": PLAN}))
+    plans_of(planner, 2)
+    first = {body["messages"][1]["content"]: body["seed"] for body in server.requests}
+    assert len(set(first.values())) == 2
+    source = planner._tasks
+    batch = source.allocate(2)
+    source.sample(batch, torch.arange(2), torch.arange(2))
+    planner.plan(batch, torch.tensor([1]))
+    body = server.requests[-1]
+    assert body["seed"] == first[body["messages"][1]["content"]]
+
+
 def test_what_is_told_names_everything_that_may_be_used(started):
     engine = started(1)
     stock = engine.tasks.stock

@@ -21,7 +21,7 @@ class Tally:
 
     Attributes:
         tasks: Tasks that plans were drawn for.
-        plans: Plans carried out.
+        plans: Plans carried out whose results could be judged.
         score: Sum of their final scores.
         kept: Tasks of which a plan was kept.
         kept_score: Sum of the scores of the kept plans.
@@ -89,13 +89,13 @@ class Experience:
         done = self._execute(chunk, asked)
         best: dict[int, tuple[Executed, Plan]] = {}
         for (row, plan), one in zip(asked, done, strict=True):
-            # of equals the shorter one
-            if row not in best or (one.score, -len(plan)) > (best[row][0].score, -len(best[row][1])):
+            # of equals the shorter one; what could not be judged teaches nothing
+            if one.valid and (row not in best or (one.score, -len(plan)) > (best[row][0].score, -len(best[row][1]))):
                 best[row] = one, plan
         tally = self.tally
         tally.tasks += len(plans)
-        tally.plans += len(asked)
-        tally.score += sum(one.score for one in done)
+        tally.plans += sum(one.valid for one in done)
+        tally.score += sum(one.score for one in done if one.valid)
         good = {row: pair for row, pair in best.items() if _gain(pair[0]) >= self.threshold}
         tally.kept += len(good)
         tally.steps += sum(len(plan) for _, plan in good.values())
@@ -119,7 +119,7 @@ class Experience:
             better: dict[int, tuple[Executed, Plan]] = {}
             for (row, plan), one in zip(asked, self._execute(chunk, asked), strict=True):
                 least = better[row][0].score if row in better else good[row][0].score - HELPS
-                if one.score >= least:
+                if one.valid and one.score >= least:
                     better[row] = one, plan
             good |= better
             self.tally.pruned += len(better)

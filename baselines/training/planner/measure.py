@@ -66,9 +66,12 @@ def measure(planner: Planner, split: str, count: int, executed: bool = True, see
         seeds, orchestrator = [one.seed for one in written], ORCHESTRATORS.build("oracle")
         own = execute(seeds, [one.plan for one in written], orchestrator, {"split": split})
         best = execute(seeds, [None] * count, orchestrator, {"split": split})
+        pairs = [(one, top) for one, top in zip(own, best, strict=True) if one.valid and top.valid]
+        n = max(len(pairs), 1)
         found |= {
-            "score": sum(one.score for one in own) / count,
-            "success": sum(one.success for one in own) / count,
-            "normalised": sum(one.score - one.before for one in own) / sum(one.score - one.before for one in best),
+            "score": sum(one.score for one, _ in pairs) / n,
+            "success": sum(one.success for one, _ in pairs) / n,
+            "normalised": sum(one.score - one.before for one, _ in pairs)
+            / max(sum(top.score - top.before for _, top in pairs), 1e-9),
         }
     return found
