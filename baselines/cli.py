@@ -116,10 +116,17 @@ def versions() -> dict[str, str]:
 
 def write_results(results: dict[str, Any], options: argparse.Namespace, name: str) -> Path:
     """Write results with the arguments they came from into the folder of ``--out``; returns the file."""
-    words = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    words = {key: _plain(value) for key, value in vars(options).items()}
     path: Path = options.out / name
     write_json(path, {"schema": SCHEMA, "arguments": words} | results)
     return path
+
+
+def _plain(value: Any) -> Any:
+    """An argument as JSON has it."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def write_json(path: Path, results: dict[str, Any]) -> None:

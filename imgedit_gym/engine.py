@@ -19,6 +19,7 @@ from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.judges.base import Moves
 from imgedit_gym.judging import COSTS, Judgements
 from imgedit_gym.kernels.blend import blend_into
+from imgedit_gym.tools.base import Edited
 
 REWARD_MODES = ("delta", "outcome", "additive")
 SMALLEST_IMAGE, LARGEST_IMAGE = 64, 512
@@ -408,6 +409,12 @@ class Engine:
                 return
             rows, regions, mine = rows[keep], regions.rows(keep), mine.rows(keep)
         edited = used.apply(canvas if len(rows) == self.num_envs else canvas.index_select(0, rows), regions, mine)
+        if isinstance(edited, Edited):
+            problems[rows] = edited.problems
+            keep = (edited.problems == 0).nonzero().flatten()
+            if not len(keep):
+                return
+            rows, regions, edited = rows[keep], regions.rows(keep), edited.images.index_select(0, keep)
         count = _confine(used, canvas, rows, edited, regions)
         changed[rows] = count
         problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
@@ -590,6 +597,11 @@ class Engine:
             if len(fine):
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
                 edited = used.apply(canvas.index_select(0, at), regions, mine)
+                if isinstance(edited, Edited):
+                    made = (edited.problems == 0).nonzero().flatten()
+                    if not len(made):
+                        continue
+                    at, regions, edited = at[made], regions.rows(made), edited.images.index_select(0, made)
                 _confine(used, canvas, at, edited, regions)
         # a picture that is not the environment's own has no judgement to be kept
         changed = (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)

@@ -55,6 +55,20 @@ class Lookup:
         return cls(**{name: table.to(stock.device) for name, table in tables.items()})
 
 
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """Edits of a tool that can fail while it works: a model, a server.
+
+    Attributes:
+        images: ``uint8 [n, S, S, 3]``; rows that failed may hold anything.
+        problems: Problem code of each edit, ``int64 [n]``, an index of :attr:`Tool.problems`; 0 where it was made.
+            Canvases of the others stay as they are.
+    """
+
+    images: torch.Tensor
+    problems: torch.Tensor
+
+
 _Accepts = TypeVar("_Accepts", bound=Callable[..., torch.Tensor])
 
 _LOOKUPS: WeakKeyDictionary[Stock, dict[Vocabulary, Lookup]] = WeakKeyDictionary()
@@ -108,7 +122,7 @@ class Tool:
         """Problem code of each edit, ``int64 [n]``, an index of :attr:`problems`; 0 where it can be made."""
         return torch.where(self.accepts(steps), 0, 1)
 
-    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+    def apply(self, images: torch.Tensor, regions: RegionBatch, steps: StepBatch) -> torch.Tensor | Edited:
         """Edit a batch of pictures.
 
         Args:
@@ -117,7 +131,7 @@ class Tool:
             steps: n plan steps that lead the edit.
 
         Returns:
-            ``uint8 [n, S, S, 3]``, fresh.
+            ``uint8 [n, S, S, 3]``, fresh; or :class:`Edited`, where some may have failed.
         """
         raise NotImplementedError
 
