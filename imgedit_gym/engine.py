@@ -13,7 +13,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import Plan, PlanStep, parse_plan
 from imgedit_gym.core.region import N_REGIONS, RegionBatch
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS
-from imgedit_gym.core.rng import checked_seed, seed_of, seed_words, task_keys
+from imgedit_gym.core.rng import checked_seed, noise_seed, seed_of, seed_words, task_keys
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.judges.base import Moves
@@ -584,7 +584,11 @@ class Engine:
             )
         canvas = canvas.clone(memory_format=torch.contiguous_format)
         codes = self.plan_codes[rows, indices.long()]
-        steps = StepBatch(codes, lambda i: self.plan(int(rows[i]))[int(indices[i])])
+        steps = StepBatch(
+            codes,
+            lambda i: self.plan(int(rows[i]))[int(indices[i])],
+            lambda i: self._noise(int(rows[i]), int(indices[i])),
+        )
         moves = Moves(steps, lambda at: self.regions.regions(rows[at], actions[at, 1]), lambda at: at >= 0)
         for tool in actions[:, 0].unique().tolist():
             if tool == 0:
@@ -621,11 +625,18 @@ class Engine:
 
     def current_steps(self) -> StepBatch:
         """The current plan steps."""
-        return StepBatch(self.current_codes(), self.current_step)
+        return StepBatch(
+            self.current_codes(), self.current_step, lambda row: self._noise(row, int(self.step_index[row]))
+        )
 
     def current_step(self, row: int) -> PlanStep:
         """The current plan step of an environment in words; the empty step once the plan is exhausted."""
         return self._step_at(row, int(self.step_index[row]))
+
+    def _noise(self, row: int, index: int) -> int:
+        """The seed of what a tool draws at a plan step; a user's own task has the environment's seed for its key."""
+        key = int(self.batch.keys[row])
+        return noise_seed(self.seed_of(row) if key < 0 else key, index)
 
     def _step_at(self, row: int, index: int) -> PlanStep:
         plan = self.plan(row)

@@ -11,6 +11,7 @@ from imgedit_gym.core.errors import ImgEditError
 
 _MASK = (1 << 64) - 1
 _EPISODE = 0x5851F42D4C957F2D
+_NOISE = 0x2545F4914F6CDD1D
 KEY_BITS = 48
 """Random bits of a task key; the split's number stands above them, so that splits never share a task."""
 
@@ -36,6 +37,19 @@ def task_key(seed: int, episode: int, stream: int) -> int:
     """
     bits = mix64(mix64(seed & _MASK) ^ mix64(episode ^ (seed >> 64) ^ _EPISODE))
     return (stream << KEY_BITS) | (bits & ((1 << KEY_BITS) - 1))
+
+
+def noise_seed(key: int, step: int) -> int:
+    """The seed of what a tool draws at a plan step.
+
+    Args:
+        key: Key of the task, or any other whole number that stands for it.
+        step: Index of the plan step.
+
+    Returns:
+        A non-negative integer below 2**63.
+    """
+    return mix64(mix64(key & _MASK) ^ mix64(step ^ _NOISE)) >> 1
 
 
 def checked_seed(seed: Any) -> int:

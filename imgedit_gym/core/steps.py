@@ -10,6 +10,11 @@ import torch
 from imgedit_gym.core.plan import PlanStep
 
 
+def _no_noise(index: int) -> int:
+    """The seed where nobody has given any."""
+    return 0
+
+
 @dataclass
 class StepBatch:
     """The current plan step of N environments.
@@ -17,17 +22,20 @@ class StepBatch:
     Attributes:
         codes: Verb, target and value, ``int32 [N, 3]``.
         read: Gives the plan step of an index in words, free text included; called only where words are needed.
+        noise: Gives the seed of an index for tools that draw, below 2**63: it hangs on the task and the number of the
+            plan step alone, not on the batch; called only where something is drawn.
     """
 
     codes: torch.Tensor
     read: Callable[[int], PlanStep]
+    noise: Callable[[int], int] = _no_noise
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def rows(self, index: torch.Tensor) -> StepBatch:
         """The steps at these indices."""
-        return StepBatch(self.codes[index], lambda i: self.read(int(index[i])))
+        return StepBatch(self.codes[index], lambda i: self.read(int(index[i])), lambda i: self.noise(int(index[i])))
 
     @property
     def values(self) -> torch.Tensor:

@@ -24,8 +24,8 @@ from imgedit_gym.judges.questions import (
     Question,
     Questioner,
 )
-from imgedit_gym.judges.store import Store
 from imgedit_gym.models.background import in_thread
+from imgedit_gym.models.store import Store, picture_digest
 
 ASK = "ask"
 UNANSWERED = "no answer came"
@@ -357,12 +357,6 @@ class QuestionJudge(Judge):
         looked_up = self._counts.known + self._counts.asked
         counts["hit_rate"] = self._counts.known / looked_up if looked_up else 0.0
         return counts | super().statistics()
-
-
-def picture_digest(picture: torch.Tensor) -> str:
-    """Names the content of a picture, ``uint8 [H, W, 3]``."""
-    pixels = picture.contiguous().cpu().numpy()
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def _reply_of(text: str, n: int) -> Reply | None:

@@ -20,7 +20,7 @@ from imgedit_gym.core.verdict import Combine, Verdict, gated_product, has_number
 from imgedit_gym.models.background import in_thread
 
 if TYPE_CHECKING:
-    from imgedit_gym.judges.store import Store
+    from imgedit_gym.models.store import Store
 
 ON_ERROR = ("raise", "invalid")
 """What a judge does that cannot judge: raise :class:`JudgeError`, or mark the judgement invalid and go on."""

@@ -13,10 +13,9 @@ import torch
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict
-from imgedit_gym.judges.asking import picture_digest
 from imgedit_gym.judges.base import Cases, Judge
 from imgedit_gym.judges.combinations import weighed
-from imgedit_gym.judges.store import Store
+from imgedit_gym.models.store import Store, picture_digest
 
 _KEY_VERSION = "1"
 _ROUNDED = 1e-6

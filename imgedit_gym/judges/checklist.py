@@ -10,7 +10,7 @@ from imgedit_gym.core.verdict import Verdict, combination, weigh
 from imgedit_gym.judges.base import Cases, Judge
 
 if TYPE_CHECKING:
-    from imgedit_gym.judges.store import Store
+    from imgedit_gym.models.store import Store
 
 
 class ChecklistJudge(Judge):

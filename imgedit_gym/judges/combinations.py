@@ -13,8 +13,8 @@ from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Combine, Gated, Verdict, Weighted, combination, weigh
 from imgedit_gym.judges.base import Cases, Judge
 from imgedit_gym.judges.prompting import hash_of
-from imgedit_gym.judges.store import Store
 from imgedit_gym.models import background
+from imgedit_gym.models.store import Store
 
 CHANNELS = ("execution", "preservation", "quality")
 

@@ -15,8 +15,8 @@ from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination
 from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
 from imgedit_gym.judges.combinations import identity_of, joined, weighed
-from imgedit_gym.judges.store import Store
 from imgedit_gym.models import background
+from imgedit_gym.models.store import Store
 
 POOLINGS = ("mean", "median", "minimum")
 

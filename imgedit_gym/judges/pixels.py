@@ -12,7 +12,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.region import LATTICE
 from imgedit_gym.core.verdict import Verdict, combination, weigh
 from imgedit_gym.judges.base import Cases, Judge
-from imgedit_gym.judges.store import Store
+from imgedit_gym.models.store import Store
 
 REGIONS = ("task", "step")
 WINDOW, STRIDE = 7, 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -63,10 +63,13 @@ class Edited:
         images: ``uint8 [n, S, S, 3]``; rows that failed may hold anything.
         problems: Problem code of each edit, ``int64 [n]``, an index of :attr:`Tool.problems`; 0 where it was made.
             Canvases of the others stay as they are.
+        raw: The pictures as the model gave them, where the tool has confined them itself, ``uint8 [n, S, S, 3]``; what
+            lineage is measured on. ``None``: ``images`` is that.
     """
 
     images: torch.Tensor
     problems: torch.Tensor
+    raw: torch.Tensor | None = None
 
 
 _Accepts = TypeVar("_Accepts", bound=Callable[..., torch.Tensor])
@@ -99,13 +102,16 @@ class Tool:
         deterministic: Whether equal input gives equal output.
         reach: Where the engine lets the tool write: ``"mask"``, or ``"box"`` for tools that put a new thing in the
             place of an old one and need the square around it.
-        problems: Messages by problem code; code 0 means none.
+        traced: Whether the engine keeps the lineage of every edit without being asked to: for tools that take so long
+            that this costs nothing.
+        problems: Messages by problem code; code 0 means none. More may be added while the tool works, none may change.
     """
 
-    id: ClassVar[str]
-    version: ClassVar[str] = "1"
-    deterministic: ClassVar[bool] = True
-    reach: ClassVar[str] = "mask"
+    id: str
+    version: str = "1"
+    deterministic: bool = True
+    reach: str = "mask"
+    traced: bool = False
     problems: tuple[str, ...] = ("",)
 
     def __init__(self, stock: Stock, vocabulary: Vocabulary) -> None:

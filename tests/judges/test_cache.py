@@ -21,7 +21,7 @@ from imgedit_gym.judges.asking import Reply
 from imgedit_gym.judges.base import Judge, JudgeError
 from imgedit_gym.judges.cache import CachedJudge
 from imgedit_gym.judges.pixels import PixelJudge
-from imgedit_gym.judges.store import Store
+from imgedit_gym.models.store import Store
 from tests.judges.server import serving
 from tests.judges.tiny import tiny_cases, truth
 
@@ -203,7 +203,7 @@ def test_a_cache_in_a_cache_keeps_its_own(scripted):
 
 FORKED = """
 import os, sys
-from imgedit_gym.judges.store import Store
+from imgedit_gym.models.store import Store
 store = Store(sys.argv[1])
 store.write("parent", "one")
 child = os.fork()
@@ -299,7 +299,7 @@ def test_a_damaged_answer_is_asked_for_again(tmp_path, scripted):
 
 WRITER = """
 import sys
-from imgedit_gym.judges.store import Store
+from imgedit_gym.models.store import Store
 store = Store(sys.argv[1])
 for i in range(200):
     store.write(f"{i % 150}", f"text {i % 150}")

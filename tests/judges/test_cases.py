@@ -8,7 +8,7 @@ from imgedit_gym.core.registry import PIXEL_TOOLS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.judges.base import Cases, JudgeError
 from imgedit_gym.judges.checklist import ChecklistJudge
-from imgedit_gym.judges.store import Store
+from imgedit_gym.models.store import Store
 
 BLUR = PIXEL_TOOLS.index("blur")
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgedit_gym.core.errors import ImgEditError
+
+if TYPE_CHECKING:
+    import torch
 
 _SCHEMA_VERSION = 1
 _WAIT = 60.0
@@ -148,3 +152,9 @@ def _open(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise ImgEditError(f"{path}: expected a file for the cache, or none yet; {error}") from None
     return file
+
+
+def picture_digest(picture: torch.Tensor) -> str:
+    """Names the content of a picture or a mask, ``uint8 [H, W, 3]`` or ``bool [H, W]``."""
+    pixels = picture.contiguous().cpu().numpy()
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
