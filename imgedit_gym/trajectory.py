@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.images import read_image, rgb_pixels
 from imgedit_gym.core.plan import parse_plan
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ MAX_STEPS = 10_000
 MAX_PLAN = 64
 MAX_REQUIREMENTS = 256
 MAX_TEXT = 4096
-MAX_SIDE = 8192
 
 PACKAGES = ("imgedit-gym", "gymnasium", "torch", "warp-lang")
 """Packages whose versions a recording names."""
@@ -365,9 +365,9 @@ def pack_user_task(options: Mapping[str, Any]) -> dict[str, Any]:
     from PIL import Image
 
     image = options["image"]
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture = Image.fromarray(rgb_pixels(image) if isinstance(image, Image.Image) else image)
     file = io.BytesIO()
-    picture.convert("RGB").save(file, "PNG")
+    picture.save(file, "PNG")
     packed: dict[str, Any] = {"image": base64.b64encode(file.getvalue()).decode("ascii")}
     for key in ("instruction", "objects", "headline_box", "checklist"):
         if options.get(key) is not None:
@@ -382,27 +382,14 @@ def unpack_user_task(packed: Mapping[str, Any]) -> dict[str, Any]:
     """The reset options that :func:`pack_user_task` packed.
 
     Raises:
-        ImgEditError: If the image is not a PNG in base 64 of at most ``MAX_SIDE`` pixels a side.
+        ImgEditError: If the image is not a PNG in base 64 of at most :data:`~imgedit_gym.core.images.MAX_SIDE` pixels a
+            side.
     """
     try:
         png = base64.b64decode(packed["image"], validate=True)
     except (KeyError, TypeError, ValueError) as error:
         raise ImgEditError(f"user_task: expected an image as PNG in base 64; {error}") from None
-    return {**packed, "image": _decoded(png)}
-
-
-def _decoded(png: bytes) -> np.ndarray:
-    from PIL import Image
-
-    bomb = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-    try:
-        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
-            size = picture.size
-            if max(size) <= MAX_SIDE:
-                return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, *bomb) as error:
-        raise ImgEditError(f"user_task: expected an image as PNG; {error}") from None
-    raise ImgEditError(f"user_task: expected an image of at most {MAX_SIDE} pixels a side; found {size}")
+    return {**packed, "image": read_image(png, "user_task", ("PNG",))}
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.strict_json import StrictError
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.images import read_image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_SLACK = 64 << 10
@@ -39,11 +41,10 @@ def read_png(content: bytes, side: int) -> np.ndarray:
     """
     _check_chunks(content, side)
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
-            pixels = np.array(picture)
-    except (OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
-        raise StrictError("picture.damaged", f"expected a whole PNG; {error}") from None
-    if pixels.shape != (side, side, 3) or pixels.dtype != np.uint8:
+        pixels = read_image(content, "picture", ("PNG",))
+    except ImgEditError as error:
+        raise StrictError("picture.damaged", str(error)) from None
+    if pixels.shape != (side, side, 3):
         raise StrictError("picture.header", f"expected {side} x {side} pixels in RGB; found {pixels.shape}")
     return pixels
 

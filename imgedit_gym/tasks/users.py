@@ -34,6 +34,7 @@ import torch
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.images import MAX_SIDE, fit_image, rgb_pixels
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 from imgedit_gym.core.plan import PICTURE, Plan, PlanStep, normalise, parse_plan
 from imgedit_gym.core.tasks import TaskBatch, TaskTexts
@@ -44,7 +45,6 @@ _ONE_OF_EACH = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR, Kind.HEADLINE, Kind.TONE
 """Kinds that a picture is measured for once."""
 
 OPTIONS = ("image", "instruction", "objects", "headline_box", "plan", "checklist")
-MAX_SIDE = 8192
 _REACH = "top, left, bottom, right in pixels of the image given"
 
 
@@ -134,19 +134,15 @@ def _picture(image: Any, size: int) -> tuple[np.ndarray, tuple[float, float]]:
     from PIL import Image
 
     if isinstance(image, Image.Image):
-        if max(image.size) > MAX_SIDE:
-            raise ImgEditError(f"image: expected at most {MAX_SIDE} pixels a side; found {image.size}")
-        image = np.asarray(image.convert("RGB"))
+        image = rgb_pixels(image)
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ImgEditError(f"a task of your own needs an 'image' as uint8 [H, W, 3] or a Pillow image; found {found}")
     height, width = image.shape[:2]
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise ImgEditError(f"image: expected 1 to {MAX_SIDE} pixels a side; found {height} x {width}")
-    scale = size / height, size / width
-    if (height, width) != (size, size):
-        image = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
-    return np.array(image), scale
+    square, place = fit_image(image, size, "stretch")
+    return square, place.scale
 
 
 def _scaled(box: Any, scale: tuple[float, float], where: str, size: int) -> tuple[int, int, int, int]:

@@ -252,7 +252,7 @@ THING = {"name": "dark box", "box": box()}
         ({"image": np.zeros((4, 4, 4), np.uint8)}, r"found uint8 \(4, 4, 4\)"),
         ({"image": np.zeros((0, 5, 3), np.uint8)}, "expected 1 to 8192 pixels a side; found 0 x 5"),
         ({"image": np.zeros((1, 9000, 3), np.uint8)}, "expected 1 to 8192 pixels a side; found 1 x 9000"),
-        ({"image": Image.new("RGB", (9000, 1))}, "expected at most 8192 pixels a side; found"),
+        ({"image": Image.new("RGB", (9000, 1))}, "expected 1 to 8192 pixels a side; found 1 x 9000"),
         ({"instruction": None}, r"needs an 'instruction' \(text\); found None"),
         ({"instruction": " \n "}, "needs an 'instruction'"),
         ({"instruction": 5}, "found 5"),
