@@ -154,8 +154,7 @@ def distinct_regions(engine: Engine, row: int) -> tuple[list[int], list[int]]:
         regions, in each of which an object has another place, those with most of their region around them first.
     """
     index = torch.arange(N_REGIONS, device=engine.device)
-    rows = torch.full_like(index, row)
-    found = engine.regions.regions(rows, index, engine.steps_of(rows))
+    found = engine.regions.regions(torch.full_like(index, row), index)
     first: dict[bytes, int] = {}
     for at, mask in enumerate(found.masks.flatten(1).cpu().numpy()):
         if mask.any():

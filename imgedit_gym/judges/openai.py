@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
-from urllib.parse import urlsplit
 
 import torch
 
@@ -20,7 +18,9 @@ from imgedit_gym.judges.asking import Done, Group, QuestionJudge, Reply
 from imgedit_gym.judges.base import Cases
 from imgedit_gym.judges.questions import DIGITS, SMALLEST_MASS, YES_NO, Question
 from imgedit_gym.models import background
-from imgedit_gym.models.chat_server import ChatServer, MalformedReply, choice_of, object_of, shown
+from imgedit_gym.models.chat_server import ChatServer, choice_of, object_of
+from imgedit_gym.models.pictures import png_of
+from imgedit_gym.models.server import MalformedReply, address_of, shown
 
 REPLIES = ("json", "logprobs")
 _MOST_URLS = 256
@@ -101,7 +101,7 @@ class OpenAIJudge(QuestionJudge):
             timeout=timeout,
             retries=retries,
         )
-        asked = [model, _address(base_url), revision, reply, self._temperature, self._extra]
+        asked = [model, address_of(base_url), revision, reply, self._temperature, self._extra]
         self.model = json.dumps(asked, sort_keys=True)
 
     # ------------------------------------------------------------------ asking
@@ -196,12 +196,6 @@ class OpenAIJudge(QuestionJudge):
         self._server.close()
 
 
-def _address(base_url: str) -> str:
-    """Where a server is, without what may be secret in its address: user, password and query."""
-    parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
-
-
 class _Pictures:
     """Pictures of a batch as data URLs; the latest are kept, as several requests in a row show the same."""
 
@@ -211,14 +205,11 @@ class _Pictures:
 
     def url(self, which: str, i: int) -> str:
         """A picture as a PNG data URL."""
-        from PIL import Image
-
         if (which, i) not in self._urls:
             if len(self._urls) >= _MOST_URLS:
                 self._urls.pop(next(iter(self._urls)))
-            file = io.BytesIO()
-            Image.fromarray(self._pixels[which][i].cpu().numpy()).save(file, "PNG")
-            self._urls[which, i] = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+            content = png_of(self._pixels[which][i].cpu().numpy())
+            self._urls[which, i] = "data:image/png;base64," + base64.b64encode(content).decode()
         return self._urls[which, i]
 
 

@@ -2,125 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
-import math
-import os
-import random
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.models import background
-from imgedit_gym.models.limits import Limits, check_limits
+from imgedit_gym.models.server import SHOWN, Answer, MalformedReply, Server, shown
 
 T = TypeVar("T")
 
 _LONGEST_REPLY = 1 << 20
 """Bytes of a reply at most: no answer is longer."""
 
-_LONGEST_WAIT = 60.0
-_SHOWN = 200
-"""Characters of a server's error that are shown."""
 
+class ChatServer(Server):
+    """A server with ``POST {base_url}/chat/completions``; see :class:`imgedit_gym.models.server.Server`."""
 
-class ServerError(Exception):
-    """A request that failed.
-
-    Attributes:
-        again: Whether asking again may help.
-        wait: Seconds that the server asks to wait; ``None`` if it does not say.
-    """
-
-    def __init__(self, message: str, again: bool, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.again, self.wait = again, wait
-
-
-class MalformedReply(ServerError):
-    """A reply that is not what was asked for."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, again=True)
-
-
-@dataclass(frozen=True)
-class Answer(Generic[T]):
-    """What came of a request.
-
-    Attributes:
-        value: What was read; ``None`` where it failed.
-        error: What went wrong; empty if nothing did.
-        calls: How often the server was asked, failed attempts included.
-        tokens: Tokens read and written, as far as the server says.
-        seconds: Time it took.
-    """
-
-    value: T | None
-    error: str
-    calls: float
-    tokens: float
-    seconds: float
-
-
-@dataclass
-class _Connection:
-    """What belongs to one process and its event loop."""
-
-    pid: int
-    client: Any
-    limits: Limits
-
-
-class ChatServer:
-    """A server with ``POST {base_url}/chat/completions``.
-
-    What can pass is tried again, later each time: time-outs, refused and broken connections, 408, 409, 429 and 5xx, for
-    as long as ``Retry-After`` says if it does; replies that are not what was asked for, once.
-
-    The key is read from the environment when a request is made, and kept nowhere else.
-
-    Args:
-        base_url: Address of the server up to ``/v1``.
-        api_key_env: Environment variable that holds the key; where it is not set none is sent.
-        concurrency: Requests under way at a time.
-        requests_per_minute: Requests a minute at most; ``None`` for no limit.
-        tokens_per_minute: Tokens a minute at most, read and written; ``None`` for no limit.
-        timeout: Seconds until a request is given up.
-        retries: How often a failed request is made again.
-
-    Raises:
-        ImgEditError: If an argument is not what is expected, or the HTTP client is not installed.
-    """
-
-    def __init__(
-        self,
-        base_url: str = "http://localhost:8000/v1",
-        *,
-        api_key_env: str = "OPENAI_API_KEY",
-        concurrency: int = 8,
-        requests_per_minute: float | None = None,
-        tokens_per_minute: float | None = None,
-        timeout: float = 60.0,
-        retries: int = 5,
-    ) -> None:
-        if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
-            raise ImgEditError(f"base_url must begin with http:// or https://; found {base_url!r}")
-        for name, count, least in (("concurrency", concurrency, 1), ("retries", retries, 0)):
-            if not isinstance(count, int) or isinstance(count, bool) or count < least:
-                raise ImgEditError(f"{name} must be a whole number of at least {least}; found {count!r}")
-        if not isinstance(api_key_env, str) or not api_key_env:
-            raise ImgEditError("api_key_env must be the name of an environment variable")
-        check_limits(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute, timeout=timeout)
-        self.retries, self.timeout = retries, timeout
-        self._url, self._key_name = base_url.rstrip("/") + "/chat/completions", api_key_env
-        self._limits = (concurrency, requests_per_minute, tokens_per_minute)
-        self._connection: _Connection | None = None
-        self._http = _http_library()
+    path = "/chat/completions"
+    longest_reply = _LONGEST_REPLY
 
     async def ask(self, request: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], T]) -> Answer[T]:
         """Make one request until it succeeds, or there is no use.
@@ -129,98 +27,7 @@ class ChatServer:
             request: Makes the request's fields, only when its turn has come: they may hold pictures.
             read: Reads the reply; raises :class:`MalformedReply` where it is not what was asked for.
         """
-        begun, tokens, malformed = time.monotonic(), 0.0, 0
-        for attempt in range(self.retries + 1):
-            try:
-                limits = self._connected().limits
-                async with limits.turn() as charge:
-                    try:
-                        body = await self._post(request())
-                    except ServerError:
-                        charge(0.0)
-                        raise
-                    if (spent := _tokens_of(body)) is not None:
-                        tokens += spent
-                        charge(spent)
-                    value = read(body)
-                return Answer(value, "", attempt + 1, tokens, time.monotonic() - begun)
-            except ServerError as error:
-                malformed += isinstance(error, MalformedReply)
-                if attempt == self.retries or not error.again or malformed > 1:
-                    told = self._without_key(str(error))
-                    return Answer(None, told, attempt + 1, tokens, time.monotonic() - begun)
-                wait = min(2.0**attempt * 0.5, 30.0) * random.uniform(0.5, 1.0)
-                if error.wait is not None:
-                    wait = min(error.wait, _LONGEST_WAIT)
-                    limits.pause(wait)
-                if not isinstance(error, MalformedReply):
-                    await asyncio.sleep(wait)
-        raise AssertionError("unreachable")
-
-    async def _post(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request.
-
-        Raises:
-            ServerError: If it fails.
-        """
-        http, key = self._http, os.environ.get(self._key_name, "")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-
-        async def exchange() -> tuple[Any, bytes]:
-            async with self._connected().client.stream("POST", self._url, json=request, headers=headers) as response:
-                content = b""
-                async for part in response.aiter_bytes():
-                    content += part
-                    if len(content) > _LONGEST_REPLY:
-                        raise MalformedReply(f"the reply is longer than {_LONGEST_REPLY} bytes")
-            return response, content
-
-        try:
-            # the client's own time-out begins anew with every byte
-            response, content = await asyncio.wait_for(exchange(), self.timeout)
-        except (http.TimeoutException, asyncio.TimeoutError):
-            raise ServerError(f"no answer within {self.timeout:g} s", again=True) from None
-        except http.TransportError as error:
-            raise ServerError(
-                f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, True
-            ) from None
-        except http.HTTPError as error:
-            raise ServerError(f"{type(error).__name__}: {error}", False) from None
-        text = content.decode("utf-8", "replace")
-        if response.status_code != 200:
-            shown = " ".join(self._without_key(text).split())[:_SHOWN]
-            again = response.status_code in (408, 409, 429) or response.status_code >= 500
-            wait = retry_after(response.headers.get("retry-after"))
-            raise ServerError(f"HTTP {response.status_code}: {shown}", again, wait)
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            raise MalformedReply(f"expected JSON; found {text[:_SHOWN]!r}") from None
-        if not isinstance(body, dict):
-            raise MalformedReply(f"expected a JSON object; found {text[:_SHOWN]!r}")
-        return body
-
-    def _without_key(self, text: str) -> str:
-        key = os.environ.get(self._key_name, "")
-        return text.replace(key, "***") if key else text
-
-    def _connected(self) -> _Connection:
-        if self._connection is None or self._connection.pid != os.getpid():
-            timeout = self._http.Timeout(self.timeout, pool=None)
-            # the limits see to how many connections there are
-            limits = self._http.Limits(max_connections=None, max_keepalive_connections=self._limits[0])
-            client = self._http.AsyncClient(timeout=timeout, limits=limits)
-            self._connection = _Connection(os.getpid(), client, Limits(*self._limits))
-        return self._connection
-
-    def close(self) -> None:
-        """Close the connections; they are made again when needed."""
-        held, self._connection = self._connection, None
-        if held is not None and held.pid == os.getpid():
-            background.run(held.client.aclose())
-
-
-# ---------------------------------------------------------------------- replies
+        return await self.send(lambda: {"json": request()}, read)
 
 
 def choice_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,48 +54,12 @@ def object_of(body: Mapping[str, Any], key: str) -> list[Any]:
     if not isinstance(text, str):
         raise MalformedReply(f"expected text; found {shown(message)}")
     if choice.get("finish_reason") == "length":
-        raise MalformedReply(f"the reply was cut off: {text[-_SHOWN:]!r}")
+        raise MalformedReply(f"the reply was cut off: {text[-SHOWN:]!r}")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise MalformedReply(f"expected a JSON object; found {text[:_SHOWN]!r}") from None
+        raise MalformedReply(f"expected a JSON object; found {text[:SHOWN]!r}") from None
     items = found.get(key) if isinstance(found, dict) and set(found) == {key} else None
     if not isinstance(items, list):
-        raise MalformedReply(f"expected {{{key!r}: [...]}}; found {text[:_SHOWN]!r}")
+        raise MalformedReply(f"expected {{{key!r}: [...]}}; found {text[:SHOWN]!r}")
     return items
-
-
-def retry_after(header: str | None) -> float | None:
-    """Seconds to wait, of a ``Retry-After`` header in either form; ``None`` if it is neither."""
-    if header is None:
-        return None
-    try:
-        wait = float(header)
-    except ValueError:
-        try:
-            wait = parsedate_to_datetime(header).timestamp() - time.time()
-        except (TypeError, ValueError):
-            return None
-    return max(wait, 0.0) if math.isfinite(wait) else None
-
-
-def shown(value: Any) -> str:
-    """As much of a value as an error shows."""
-    return repr(value)[:_SHOWN]
-
-
-def _tokens_of(body: Mapping[str, Any]) -> float | None:
-    """Tokens that a reply says it has cost; ``None`` if it does not."""
-    usage = body.get("usage")
-    total = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return float(total) if isinstance(total, int) and 0 <= total < 1 << 31 else None
-
-
-def _http_library() -> Any:
-    """httpx2, or httpx where Python is too old for it; what is used of them is the same."""
-    for name in ("httpx2", "httpx"):
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise ImgEditError("asking a chat server needs an HTTP client: pip install imgedit-gym[servers]")

@@ -17,8 +17,9 @@ from imgedit_gym.core.plan import FORMS, PICTURE, Plan, PlanError, PlanStep, rea
 from imgedit_gym.core.task_source import TaskSource
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.models import background
-from imgedit_gym.models.chat_server import ChatServer, MalformedReply, object_of
+from imgedit_gym.models.chat_server import ChatServer, object_of
 from imgedit_gym.models.loading import load_language_model
+from imgedit_gym.models.server import MalformedReply
 from imgedit_gym.planners.decoding import write_plans
 from imgedit_gym.planners.detector import Scene, look
 from imgedit_gym.planners.grammar import PlanGrammar
@@ -55,7 +56,7 @@ class LanguagePlanner:
         device: Where a model of transformers computes.
         dtype: Name of a torch type, or ``"auto"``.
         extra: Further fields of a request to the server.
-        **server: What else :class:`imgedit_gym.models.chat_server.ChatServer` takes.
+        **server: What else :class:`imgedit_gym.models.server.Server` takes.
 
     Attributes:
         notes: Why the plan of a row is the request itself, by row of the batch.

@@ -6,13 +6,12 @@ import torch
 
 from imgedit_gym.core.checklist import LABEL_PICTURE
 from imgedit_gym.core.region import RegionBatch, box_masks
-from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.regions.base import RegionProvider, cell_boxes
+from imgedit_gym.regions.base import cell_boxes
 from imgedit_gym.regions.segments import SegmentRegions
 
 
-class CellRegions(RegionProvider):
+class CellRegions:
     """Region 0 is the whole picture; region i is cell i - 1, row by row."""
 
     id = "cells"
@@ -30,7 +29,7 @@ class CellRegions(RegionProvider):
         """Take in rewritten tasks; needed only for :meth:`find`."""
         self._survey.refresh(rows)
 
-    def regions(self, rows: torch.Tensor, index: torch.Tensor, steps: StepBatch | None = None) -> RegionBatch:
+    def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
         """Masks of cells; see :class:`imgedit_gym.regions.base.RegionProvider`."""
         boxes = self._boxes[index]
         return RegionBatch(box_masks(boxes, self._size), boxes, boxes)

@@ -15,8 +15,9 @@ from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS
 from imgedit_gym.judges.base import JudgeError
 from imgedit_gym.judges.openai import OpenAIJudge
 from imgedit_gym.judges.pixels import PixelJudge
-from imgedit_gym.models.chat_server import retry_after
-from tests.judges.server import KEY, completion, pictures_of, said, serving, truth_of
+from imgedit_gym.models.server import retry_after
+from tests.judges.server import completion, pictures_of, said, serving, truth_of
+from tests.serving import KEY
 
 
 @pytest.fixture
