@@ -42,6 +42,8 @@ _ROW_STATE = (
 )
 NO_CHANGE = -1
 """Problem code of an edit that changed no pixel; codes above 0 are the tool's own."""
+NO_REGION = -2
+"""Problem code of an edit in a region without a pixel, as where a detector has found nothing."""
 
 
 @dataclass
@@ -55,7 +57,8 @@ class StepResult:
             last one of the episode that did not.
         valid: Whether the reward rests on judgements that did not fail, ``bool [B]``; where it does not, the reward
             is 0 and says nothing.
-        problems: Why an action did nothing, ``int64 [B]``: 0 it did something, or was ``skip``.
+        problems: Why an action did nothing, ``int64 [B]``: 0 it did something, or was ``skip``; see
+            :meth:`Engine.problem_text`.
         changed: Pixels that changed, ``int32 [B]``.
     """
 
@@ -326,6 +329,7 @@ class Engine:
         changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
         steps = self.current_steps()
         moves = self._moves(acting, actions, steps.codes)
+        self._prepare(acting, actions[acting], steps.rows(acting))
         alone = self._judge_alone(acting, actions, steps, moves) if self.reward_mode == "additive" else None
         self._act(acting, actions, steps, self.canvas, problems, changed)
         at = self.step_index[acting].clamp(max=self.max_plan_steps - 1).long()
@@ -351,9 +355,15 @@ class Engine:
             return torch.isin(rows, acting)
 
         def regions(rows: torch.Tensor) -> RegionBatch:
-            return self.regions.regions(rows, torch.where(acted(rows), actions[rows, 1], 0))
+            return self.regions.regions(rows, torch.where(acted(rows), actions[rows, 1], 0), steps.rows(rows))
 
         return Moves(steps, regions, acted)
+
+    def _prepare(self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch) -> None:
+        """Announce the regions of n actions, before the tools ask for them one after another."""
+        edits = (actions[:, 0] > 0).nonzero().flatten()
+        if len(edits):
+            self.regions.prepare(rows[edits], actions[edits, 1], steps.rows(edits))
 
     def _in_range(self, actions: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
         """Actions of all environments, or of some, on the device, checked."""
@@ -398,9 +408,9 @@ class Engine:
     ) -> None:
         """One call of one tool for all environments that chose it."""
         used = self.tools[tool]
-        regions = self.regions.regions(rows, actions[rows, 1])
         mine = steps if len(rows) == self.num_envs else steps.rows(rows)
-        problem = used.check(regions, mine)
+        regions = self.regions.regions(rows, actions[rows, 1], mine)
+        problem = self.check(tool, regions, mine)
         problems[rows] = problem
         fine = problem == 0
         if not bool(fine.all()):
@@ -418,6 +428,17 @@ class Engine:
         count = _confine(used, canvas, rows, edited, regions)
         changed[rows] = count
         problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
+
+    def check(self, tool: int, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
+        """Problem code of each edit, ``int64 [n]``; 0 where a tool can be used.
+
+        Args:
+            tool: Which tool, by index.
+            regions: n regions.
+            steps: n plan steps.
+        """
+        found = self.tools[tool].check(regions, steps)
+        return torch.where(regions.areas > 0, found, NO_REGION)
 
     def _judge_alone(
         self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch, moves: Moves
@@ -589,15 +610,20 @@ class Engine:
             lambda i: self.plan(int(rows[i]))[int(indices[i])],
             lambda i: self._noise(int(rows[i]), int(indices[i])),
         )
-        moves = Moves(steps, lambda at: self.regions.regions(rows[at], actions[at, 1]), lambda at: at >= 0)
+        moves = Moves(
+            steps,
+            lambda at: self.regions.regions(rows[at], actions[at, 1], steps.rows(at)),
+            lambda at: at >= 0,
+        )
+        self._prepare(rows, actions, steps)
         for tool in actions[:, 0].unique().tolist():
             if tool == 0:
                 continue
             at = (actions[:, 0] == tool).nonzero().flatten()
             used = self.tools[tool]
-            regions = self.regions.regions(rows[at], actions[at, 1])
             mine = steps.rows(at)
-            fine = (used.check(regions, mine) == 0).nonzero().flatten()
+            regions = self.regions.regions(rows[at], actions[at, 1], mine)
+            fine = (self.check(tool, regions, mine) == 0).nonzero().flatten()
             if len(fine):
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
                 edited = used.apply(canvas.index_select(0, at), regions, mine)
@@ -627,6 +653,22 @@ class Engine:
         """The current plan steps."""
         return StepBatch(
             self.current_codes(), self.current_step, lambda row: self._noise(row, int(self.step_index[row]))
+        )
+
+    def steps_of(self, rows: torch.Tensor, ahead: int = 0) -> StepBatch:
+        """Plan steps of some environments; empty ones where the plan is exhausted.
+
+        Args:
+            rows: Environments, ``int64 [n]``; may name one several times.
+            ahead: How many steps from now, within the episode; -1 for those that were carried out last.
+        """
+        at = (self.step_index[rows] + ahead).long()
+        inside = (at >= 0) & (at < self.plan_length[rows])
+        codes = self.plan_codes[rows, torch.where(inside, at, 0)]
+        return StepBatch(
+            torch.where(inside[:, None], codes, 0),
+            lambda i: self._step_at(int(rows[i]), max(int(at[i]), 0)),
+            lambda i: self._noise(int(rows[i]), int(at[i])),
         )
 
     def current_step(self, row: int) -> PlanStep:
@@ -663,6 +705,8 @@ class Engine:
         name = self.tools[tool].id
         if problem == NO_CHANGE:
             return f"{name}: nothing in the region changed"
+        if problem == NO_REGION:
+            return f"{name}: the region is empty, as nothing was found there"
         return f"{name}: {self.tools[tool].problems[problem]}"
 
     # ------------------------------------------------------------------ branching

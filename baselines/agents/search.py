@@ -154,7 +154,8 @@ def distinct_regions(engine: Engine, row: int) -> tuple[list[int], list[int]]:
         regions, in each of which an object has another place, those with most of their region around them first.
     """
     index = torch.arange(N_REGIONS, device=engine.device)
-    found = engine.regions.regions(torch.full_like(index, row), index)
+    rows = torch.full_like(index, row)
+    found = engine.regions.regions(rows, index, engine.steps_of(rows))
     first: dict[bytes, int] = {}
     for at, mask in enumerate(found.masks.flatten(1).cpu().numpy()):
         if mask.any():

@@ -111,14 +111,14 @@ class Explorer:
     ) -> list[Explored]:
         engine, k = self.engine, len(rows)
         every = torch.arange(N_REGIONS, device=engine.device)
-        regions = engine.regions.regions(rows.repeat_interleave(N_REGIONS), every.repeat(k))
         codes = engine.plan_codes[rows, indices]
         words = [engine.plan(row)[index] for row, index in zip(rows.tolist(), indices.tolist(), strict=True)]
         steps = StepBatch(codes, lambda i: words[i])
         each = steps.rows(torch.arange(k, device=engine.device).repeat_interleave(N_REGIONS))
+        regions = engine.regions.regions(rows.repeat_interleave(N_REGIONS), every.repeat(k), each)
         allowed = torch.zeros(k, len(engine.tools), N_REGIONS, dtype=torch.bool, device=engine.device)
         for number, tool in enumerate(engine.tools[1:], 1):
-            fine = (tool.check(regions, each) == 0).view(k, N_REGIONS)
+            fine = (engine.check(number, regions, each) == 0).view(k, N_REGIONS)
             allowed[:, number] = fine & tool.accepts(steps)[:, None]
         allowed[:, 0, 0] = True
         by_mask = _digests(regions.masks, k)

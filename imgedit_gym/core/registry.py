@@ -127,6 +127,7 @@ def register_builtins() -> None:
     PLANNERS.register("language", "imgedit_gym.planners.language:LanguagePlanner")
     REGIONS.register("cells", "imgedit_gym.regions.cells:CellRegions")
     REGIONS.register("segments", "imgedit_gym.regions.segments:SegmentRegions")
+    REGIONS.register("superpixels", "imgedit_gym.regions.superpixels:SuperpixelRegions")
     for judge, module, name in _JUDGES:
         JUDGES.register(judge, f"imgedit_gym.judges.{module}:{name}")
     ORCHESTRATORS.register("oracle", "imgedit_gym.orchestrators.oracle:OracleOrchestrator")

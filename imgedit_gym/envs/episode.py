@@ -128,7 +128,7 @@ def screen_of(engine: Engine, row: int, words: Words) -> Screen:
     mask = None
     if tool > 0:
         at = torch.tensor([[row], [region]], device=engine.device)
-        mask = engine.regions.regions(at[0], at[1]).masks[0].cpu().numpy()
+        mask = engine.regions.regions(at[0], at[1], engine.steps_of(at[0], -1)).masks[0].cpu().numpy()
     scores = scores_of(engine, row)
     return Screen(
         source=engine.batch.images[row].cpu().numpy().copy(),

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 
 from imgedit_gym.core.region import LATTICE, RegionBatch
+from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import TaskBatch
 
 
@@ -27,12 +28,28 @@ class RegionProvider(Protocol):
         """Take in tasks that were rewritten, ``int64 [n]``."""
         ...
 
-    def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
-        """Masks of some environments' regions.
+    def prepare(self, rows: torch.Tensor, index: torch.Tensor, steps: StepBatch) -> None:
+        """Told once a step of all regions that :meth:`regions` is about to be asked for, tool by tool.
+
+        Providers that ask a model ask it here, once for all environments; the others have nothing to do.
 
         Args:
             rows: Environments, ``int64 [n]``.
+            index: Region of each, ``int64 [n]``.
+            steps: The n plan steps that the regions are for.
+        """
+        return None
+
+    def regions(self, rows: torch.Tensor, index: torch.Tensor, steps: StepBatch | None = None) -> RegionBatch:
+        """Masks of some environments' regions.
+
+        Args:
+            rows: Environments, ``int64 [n]``; may name one several times.
             index: Region of each, ``int64 [n]`` in ``[0, N_REGIONS)``; 0 is the whole picture.
+            steps: The n plan steps that the regions are for; ``None`` only where they do not matter.
+
+        Returns:
+            n regions; a mask may be empty, which the engine tells as feedback.
         """
         ...
 

@@ -6,12 +6,13 @@ import torch
 
 from imgedit_gym.core.checklist import LABEL_PICTURE
 from imgedit_gym.core.region import RegionBatch, box_masks
+from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import TaskBatch
-from imgedit_gym.regions.base import cell_boxes
+from imgedit_gym.regions.base import RegionProvider, cell_boxes
 from imgedit_gym.regions.segments import SegmentRegions
 
 
-class CellRegions:
+class CellRegions(RegionProvider):
     """Region 0 is the whole picture; region i is cell i - 1, row by row."""
 
     id = "cells"
@@ -29,7 +30,7 @@ class CellRegions:
         """Take in rewritten tasks; needed only for :meth:`find`."""
         self._survey.refresh(rows)
 
-    def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
+    def regions(self, rows: torch.Tensor, index: torch.Tensor, steps: StepBatch | None = None) -> RegionBatch:
         """Masks of cells; see :class:`imgedit_gym.regions.base.RegionProvider`."""
         boxes = self._boxes[index]
         return RegionBatch(box_masks(boxes, self._size), boxes, boxes)

@@ -6,13 +6,14 @@ import torch
 
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_PICTURE, N_LABELS
 from imgedit_gym.core.region import LATTICE, RegionBatch
+from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.runtime import lanes_of, launch
-from imgedit_gym.regions.base import cell_boxes
+from imgedit_gym.regions.base import RegionProvider, cell_boxes
 from imgedit_gym.regions.kernels import draw_regions, survey_labels
 
 
-class SegmentRegions:
+class SegmentRegions(RegionProvider):
     """Region 0 is the whole picture; region i is the segment that owns cell i - 1.
 
     Segments are those of the source picture and stay as they are while the canvas changes.
@@ -34,7 +35,7 @@ class SegmentRegions:
         inputs = [batch.segments, rows, batch.headline_box, self._owners, self._boxes]
         launch(survey_labels, len(rows), inputs, batch.device)
 
-    def regions(self, rows: torch.Tensor, index: torch.Tensor) -> RegionBatch:
+    def regions(self, rows: torch.Tensor, index: torch.Tensor, steps: StepBatch | None = None) -> RegionBatch:
         """Masks of segments; see :class:`imgedit_gym.regions.base.RegionProvider`."""
         batch, n = self._batch, len(rows)
         masks = torch.empty(n, batch.size, batch.size, dtype=torch.bool, device=batch.device)

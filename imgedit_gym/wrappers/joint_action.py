@@ -14,9 +14,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import N_REGIONS
-from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.engine import Engine
 from imgedit_gym.envs import shared
 from imgedit_gym.wrappers.base import ending_rows, single_inside, spread, vector_inside
@@ -42,27 +40,14 @@ def joint_masks(engine: Engine, rows: Sequence[int], ahead: int = 0) -> torch.Te
     for start in range(0, len(index), _CHUNK):
         part = index[start : start + _CHUNK]
         repeated = part.repeat_interleave(N_REGIONS)
-        regions = engine.regions.regions(repeated, every.repeat(len(part)))
-        steps = _steps(engine, part, ahead)
+        steps = engine.steps_of(part, ahead)
         each = steps.rows(torch.arange(len(part), device=engine.device).repeat_interleave(N_REGIONS))
+        regions = engine.regions.regions(repeated, every.repeat(len(part)), each)
         for number, tool in enumerate(engine.tools[1:], 1):
-            fine = (tool.check(regions, each) == 0).reshape(len(part), N_REGIONS)
+            fine = (engine.check(number, regions, each) == 0).reshape(len(part), N_REGIONS)
             found[start : start + len(part), number] = fine & tool.accepts(steps)[:, None]
     found[:, 0, 0] = True
     return found.flatten(1)
-
-
-def _steps(engine: Engine, rows: torch.Tensor, ahead: int) -> StepBatch:
-    """Plan steps of some environments, ``ahead`` steps from now; empty ones where the plan is exhausted."""
-    at = (engine.step_index[rows] + ahead).long()
-    inside = at < engine.plan_length[rows]
-    codes = engine.plan_codes[rows, torch.where(inside, at, 0)]
-
-    def read(i: int) -> PlanStep:
-        plan, index = engine.plan(int(rows[i])), int(at[i])
-        return plan[index] if index < len(plan) else PlanStep()
-
-    return StepBatch(torch.where(inside[:, None], codes, 0), read)
 
 
 class JointDiscreteAction(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):

@@ -36,14 +36,17 @@ class Marks:
     numbers: tuple[int, ...]
 
 
-def marks_of(engine: Engine, row: int) -> Marks:
-    """The regions of an environment as they are drawn; small ones lie over large ones.
+def marks_of(engine: Engine, row: int, ahead: int = 0) -> Marks:
+    """The regions of an environment as they are drawn, of the current plan step or one ``ahead`` steps from now.
+
+    Small ones lie over large ones.
 
     Of several regions with the same mask, as cells of one segment are, the one whose cell is nearest to the mask's
     centre gives its number: it stands in its own cell, and any of the others does the same.
     """
     index = torch.arange(1, N_REGIONS, device=engine.device)
-    regions = engine.regions.regions(torch.full_like(index, row), index)
+    rows = torch.full_like(index, row)
+    regions = engine.regions.regions(rows, index, engine.steps_of(rows, ahead))
     masks, areas = regions.masks.cpu().numpy(), regions.areas.cpu().numpy()
     groups: dict[bytes, list[int]] = {}
     for at in np.flatnonzero(areas).tolist():
@@ -102,7 +105,7 @@ class _Numbered(Addition):
         return {"numbered_regions": spaces.Box(0, 255, (self.edge, self.edge, 3), np.uint8)}
 
     def notes(self, engine: Engine, rows: Sequence[int], ahead: int) -> list[Marks]:
-        return [marks_of(engine, row) for row in rows]
+        return [marks_of(engine, row, ahead) for row in rows]
 
     def show(self, notes: Sequence[Marks], images: Any, masks: Any) -> dict[str, Any]:
         pictures = images.cpu().numpy() if isinstance(images, torch.Tensor) else images
