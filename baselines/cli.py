@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from baselines.report.files import write_whole
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.core.registry import JUDGES, TOOLS, Registry
 
 if TYPE_CHECKING:
     from imgedit_gym.judges.base import Judge
@@ -83,17 +83,46 @@ def judge_spec(text: str) -> str | dict[str, Any]:
     Raises:
         ImgEditError: If the text begins like a JSON object and is none, or names no judge that there is.
     """
+    return plugin_spec("--judge", text, JUDGES)
+
+
+def plugin_spec(option: str, text: str, registry: Registry) -> str | dict[str, Any]:
+    """What an option says: the id of a plug-in, or a JSON object with the key ``id`` and its arguments.
+
+    Raises:
+        ImgEditError: If the text begins like a JSON object and is none, or names no plug-in that there is.
+    """
     spec: str | dict[str, Any] = text
     if text.lstrip().startswith("{"):
         try:
             spec = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ImgEditError(f"--judge: expected an id or a JSON object; found {text!r} ({error})") from None
-    id = spec.get("id") if isinstance(spec, dict) else spec
-    if not isinstance(id, str):
-        raise ImgEditError(f"--judge: expected a JSON object with the key 'id'; found {text!r}")
-    JUDGES.factory(id)
+            raise ImgEditError(f"{option}: expected an id or a JSON object; found {text!r} ({error})") from None
+        if not isinstance(spec, dict) or not isinstance(spec.get("id"), str):
+            raise ImgEditError(f"{option}: expected a JSON object with the key 'id'; found {text!r}")
+    registry.factory(registry.spec(spec)["id"])
     return spec
+
+
+def tool_specs(text: str) -> list[Any]:
+    """What ``--tools`` says: ids separated by commas, one JSON object, or a JSON list of both.
+
+    Raises:
+        ImgEditError: As :func:`plugin_spec`.
+    """
+    found: Any = [word.strip() for word in text.split(",") if word.strip()]
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ImgEditError(f"--tools: expected ids or JSON; found {text!r} ({error})") from None
+    found = found if isinstance(found, list) else [found]
+    if not found:
+        raise ImgEditError(f"--tools: expected one at least; found {text!r}")
+    for one in found:
+        if one != "pixel":
+            plugin_spec("--tools", one if isinstance(one, str) else json.dumps(one), TOOLS)
+    return found
 
 
 def describe_judge(judge: Judge) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The main job: several agents on the same tasks, a table, and a page of pictures.
 
-``python -m baselines.run [--agents a,b] [--split test] [--episodes N] [--seed S] [--judge ID] [--image-size K]
-[--font PATH] [--device D] [--out DIR]``; ID is a judge's id, or a JSON object with the key ``id`` and its arguments.
+``python -m baselines.run [--tasks T] [--agents a,b] [--tools t,u] [--regions R] [--judge J] [--split test]
+[--episodes N] [--seed S] [--image-size K] [--font PATH] [--device D] [--out DIR]``; T, t, R and J are ids, or JSON
+objects with the key ``id`` and further arguments. Tasks may also be ``folder:PATH`` or ``dataset:NAME:PATH``.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from baselines.cli import (
     check_folder,
     describe_judge,
     judge_spec,
+    plugin_spec,
     run_command,
+    tool_specs,
     versions,
     write_json,
 )
 from baselines.rollout import Episode, run_episodes
 from baselines.statistics import mean_interval, normalised_interval
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.core.registry import JUDGES, REGIONS, TASKS
 
 SCHEMA = 1
 FLOOR, CEILING = "no-op", "oracle"
@@ -45,7 +48,10 @@ METRICS = (*JUDGED, "tool_calls", "judge_calls", "seconds")
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """Read the command line; wrong words end the program with status 2."""
     parser = argparse.ArgumentParser("python -m baselines.run", description=__doc__.splitlines()[0])
-    parser.add_argument("--agents", default=",".join(AGENTS.ids()), help="names, separated by commas")
+    parser.add_argument("--tasks", default="adverts", help="where tasks come from: an id or a JSON object")
+    parser.add_argument("--agents", default=None, help="names, separated by commas; all that can play the tasks")
+    parser.add_argument("--tools", default="pixel", help="ids, separated by commas, or JSON")
+    parser.add_argument("--regions", default="segments", help="what a cell stands for: an id or a JSON object")
     parser.add_argument("--split", default="test", help="split of the tasks")
     parser.add_argument("--episodes", type=int, default=100, help="tasks, each played by every agent")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first task; the next take the next ones")
@@ -63,19 +69,40 @@ def check(options: argparse.Namespace) -> list[str]:
     Raises:
         ImgEditError: If something is not what is expected.
     """
-    names = [name.strip() for name in options.agents.split(",") if name.strip()]
+    tasks = task_spec(options)
+    exact = getattr(TASKS.factory(tasks["id"]), "exact", True)
+    names = [name.strip() for name in (options.agents or ",".join(AGENTS.ids())).split(",") if name.strip()]
     if not names:
         raise ImgEditError(f"--agents: expected names separated by commas; found {options.agents!r}")
     if len(set(names)) != len(names):
         raise ImgEditError(f"--agents: expected each name once; found {options.agents!r}")
-    for name in names:
-        AGENTS.factory(name)
+    barred = [name for name in names if AGENTS.factory(name).privileged and not exact]  # type: ignore[attr-defined]
+    if barred and options.agents:
+        raise ImgEditError(
+            f"--agents: {', '.join(barred)} plays only tasks whose answers are known; those of {tasks['id']!r} are not"
+        )
     judge_spec(options.judge)
+    tool_specs(options.tools)
+    plugin_spec("--regions", options.regions, REGIONS)
     check_episodes(options)
-    if options.font is not None and not Path(options.font).is_file():
-        raise ImgEditError(f"--font: expected a font file, found nothing at {options.font!r}")
     check_folder(options.out)
-    return names
+    return [name for name in names if name not in barred]
+
+
+def task_spec(options: argparse.Namespace) -> dict[str, Any]:
+    """What ``--tasks`` and ``--font`` say.
+
+    Raises:
+        ImgEditError: If that are no tasks, or the font is none or not for these tasks.
+    """
+    tasks = TASKS.spec(plugin_spec("--tasks", options.tasks, TASKS))
+    if options.font is None:
+        return tasks
+    if tasks["id"] != "adverts":
+        raise ImgEditError(f"--font: is for the tasks 'adverts'; found --tasks {options.tasks}")
+    if not Path(options.font).is_file():
+        raise ImgEditError(f"--font: expected a font file, found nothing at {options.font!r}")
+    return {**tasks, "font": options.font}
 
 
 def given(names: list[str]) -> str:
@@ -130,16 +157,17 @@ def _run(options: argparse.Namespace) -> None:
     from baselines.report import draw_gallery, print_table, write_page
     from imgedit_gym.trajectory import write_trajectories
 
-    tasks: dict[str, Any] = {"id": "adverts"}
-    if options.font is not None:
-        tasks["font"] = options.font
-    arguments = {
-        "tasks": tasks,
+    arguments: dict[str, Any] = {
+        "tasks": task_spec(options),
         "judge": judge_spec(options.judge),
         "image_size": options.image_size,
         "split": options.split,
         "device": options.device,
     }
+    if options.tools != "pixel":
+        arguments["tools"] = tool_specs(options.tools)
+    if options.regions != "segments":
+        arguments["regions"] = plugin_spec("--regions", options.regions, REGIONS)
     judge = JUDGES.build(arguments["judge"])
     on_engine = {**arguments, "judge": judge}
     seeds = list(range(options.seed, options.seed + options.episodes))
@@ -176,10 +204,7 @@ def _run(options: argparse.Namespace) -> None:
         "judged_by": describe_judge(judge),
         "image_size": options.image_size,
         "device": options.device,
-        "command": "python -m baselines.run "
-        + f"--agents {','.join(names)} --split {options.split} --episodes {options.episodes} --seed {options.seed} "
-        + f"--judge {shlex.quote(options.judge)} --image-size {options.image_size}"
-        + (f" --font {options.font}" if options.font else ""),
+        "command": _command(options, names),
         "given": given(names),
         "environment": {"id": "ImageEdit-v0", "arguments": arguments},
         "versions": versions(),
@@ -197,6 +222,17 @@ def _run(options: argparse.Namespace) -> None:
     print_table(results, console)
     for name in ("results.json", "trajectories.jsonl", "gallery.png", "index.html"):
         console.print(f"wrote {options.out / name}")
+
+
+def _command(options: argparse.Namespace, names: list[str]) -> str:
+    """The command line that gives the same results again."""
+    words = {"agents": ",".join(names)}
+    words |= {name: str(getattr(options, name)) for name in ("split", "episodes", "seed", "judge")}
+    words["image-size"] = str(options.image_size)
+    for name, default in (("tasks", "adverts"), ("tools", "pixel"), ("regions", "segments"), ("font", None)):
+        if getattr(options, name) != default:
+            words[name] = str(getattr(options, name))
+    return shlex.join(["python", "-m", "baselines.run", *(w for k, v in words.items() for w in (f"--{k}", v))])
 
 
 def _advance(progress: Progress, bar: TaskID, done: int) -> None:

@@ -76,25 +76,45 @@ class Registry:
             self._entries[id] = target
         return target
 
+    def spec(self, spec: str | Mapping[str, Any]) -> dict[str, Any]:
+        """What a user wrote as a mapping with the key ``"id"``.
+
+        Args:
+            spec: Such a mapping, or text: an id, or an id with the arguments that its factory's attribute ``short``
+                names, each after a colon, as in ``"folder:PATH"``.
+
+        Raises:
+            ImgEditError: If the id is unknown or missing, or the text has not the arguments that ``short`` names.
+        """
+        if not isinstance(spec, str):
+            if not isinstance(spec.get("id"), str):
+                raise ImgEditError(f"a {self.kind} given as a mapping needs the key 'id'; found keys {sorted(spec)}")
+            return dict(spec)
+        id, colon, rest = spec.partition(":")
+        self._read_entry_points()
+        if not colon or spec in self._entries:
+            return {"id": spec}
+        names = getattr(self.factory(id), "short", ())
+        values = rest.split(":", max(len(names) - 1, 0))
+        if len(values) != len(names) or "" in values:
+            expected = ":".join([id, *(name.upper() for name in names)])
+            raise ImgEditError(f"{self.kind} {id!r}: expected {expected!r}; found {spec!r}")
+        return {"id": id, **dict(zip(names, values, strict=True))}
+
     def build(self, spec: Any, **context: Any) -> Any:
         """Build a plug-in from what a user wrote.
 
         Args:
-            spec: An id, a JSON-able mapping with the key ``"id"`` and keyword arguments, or a finished object
-                (anything else), which is returned as it is.
+            spec: What :meth:`spec` takes, or a finished object (anything else), which is returned as it is.
             **context: Keyword arguments given to every factory, such as the image size.
 
         Raises:
             ImgEditError: If the id is unknown, or the arguments do not fit.
         """
-        if isinstance(spec, str):
-            spec = {"id": spec}
-        if not isinstance(spec, Mapping):
+        if not isinstance(spec, (str, Mapping)):
             return spec
-        arguments = dict(spec)
-        id = arguments.pop("id", None)
-        if not isinstance(id, str):
-            raise ImgEditError(f"a {self.kind} given as a mapping needs the key 'id'; found keys {sorted(spec)}")
+        arguments = self.spec(spec)
+        id = arguments.pop("id")
         factory = self.factory(id)
         try:
             return factory(**context, **arguments)

@@ -24,12 +24,14 @@ class TaskSource(TaskReader, Protocol):
         stream: Number of the split, from which keys are made.
         vocabulary: Codes of plan steps.
         stock: Art that tools may paste from, a :class:`Stock` of the room ``art``.
+        exact: Whether the answers are known: requirements can be measured, and the oracle's plan serves them.
     """
 
     id: str
     stream: int
     vocabulary: Vocabulary
     stock: Any
+    exact: bool
 
     def allocate(self, n: int) -> TaskBatch:
         """Room for n tasks, with this source as the batch's ``reader``."""

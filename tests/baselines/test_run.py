@@ -16,8 +16,9 @@ from baselines.agents import AGENTS
 from baselines.report import table_markdown
 from baselines.rollout import Episode
 from imgedit_gym.core.checklist import Kind
-from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.core.registry import JUDGES, TASKS
 from imgedit_gym.judges.checklist import ChecklistJudge
+from imgedit_gym.tasks.adverts.source import Adverts
 from imgedit_gym.trajectory import read_trajectories
 
 FILES = {"results.json", "trajectories.jsonl", "gallery.png", "index.html"}
@@ -131,8 +132,42 @@ def test_a_second_run_replaces_the_first(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == FILES
 
 
-def test_all_agents_are_the_default():
-    assert run.parse_arguments([]).agents.split(",") == list(AGENTS.ids())
+def test_all_agents_are_the_default(tmp_path):
+    assert run.check(run.parse_arguments(["--out", str(tmp_path)])) == list(AGENTS.ids())
+
+
+class Vague(Adverts):
+    """Adverts whose answers nobody claims to know."""
+
+    exact = False
+
+
+def test_agents_that_need_answers_stay_away_where_there_are_none(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(TASKS._entries, "vague", Vague)
+    options = ["--tasks", "vague", "--out", str(tmp_path)]
+    assert "oracle" not in run.check(run.parse_arguments(options))
+    assert run.main(words(tmp_path, tasks="vague", agents="no-op,oracle")) == 2
+    told = "error: --agents: oracle plays only tasks whose answers are known; those of 'vague' are not\n"
+    assert capsys.readouterr().err == told
+
+
+def test_tasks_tools_and_regions(tmp_path):
+    options = {
+        "tasks": '{"id": "adverts", "objects": [2, 3]}',
+        "tools": "fill_flat,paste",
+        "regions": "cells",
+        "agents": "random",
+        "episodes": 2,
+    }
+    assert run.main(words(tmp_path, **options)) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    arguments = results["environment"]["arguments"]
+    assert arguments["tasks"] == {"id": "adverts", "objects": [2, 3]}
+    assert (arguments["tools"], arguments["regions"]) == (["fill_flat", "paste"], "cells")
+    again = run.parse_arguments(shlex.split(results["command"])[3:])
+    assert (again.tasks, again.tools, again.regions) == (options["tasks"], options["tools"], "cells")
+    for trajectory in read_trajectories(tmp_path / "trajectories.jsonl"):
+        assert {step["tool"] for step in trajectory.steps} <= {"skip", "fill_flat", "paste"}
 
 
 # ------------------------------------------------------------------ judges
@@ -209,6 +244,14 @@ WRONG = [
     ({"judge": '{"combine": "sum"}'}, "--judge: expected a JSON object with the key 'id'"),
     ({"judge": '{"id": "checklist", "combine": "some"}'}, "unknown score combination 'some'"),
     ({"judge": '{"id": "checklist", "colour": "red"}'}, "judge 'checklist' does not take these arguments"),
+    ({"tasks": "advert"}, "unknown task 'advert'; did you mean adverts?"),
+    ({"tasks": "adverts:here"}, "task 'adverts': expected 'adverts'; found 'adverts:here'"),
+    ({"tasks": '{"id": "adverts", "colour": 1}'}, "task 'adverts' does not take these arguments"),
+    ({"tools": "paste,glue"}, "unknown tool 'glue'"),
+    ({"tools": '{"id": "paste"'}, "--tools: expected ids or JSON"),
+    ({"tools": '[{"tool": "paste"}]'}, "--tools: expected a JSON object with the key 'id'"),
+    ({"tools": " , "}, "--tools: expected one at least"),
+    ({"regions": "cell"}, "unknown region 'cell'; did you mean cells?"),
     ({"episodes": 0}, "--episodes: expected 1 to 100000; found 0"),
     ({"episodes": -3}, "--episodes: expected 1 to 100000; found -3"),
     ({"seed": -1}, "--seed: expected a whole number of at least 0; found -1"),

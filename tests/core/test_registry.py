@@ -55,6 +55,29 @@ def test_the_decorator_registers(registry):
     assert registry.ids() == ("big-thing", "counter", "mine")
 
 
+class Placed(Thing):
+    short = ("size", "weight")
+
+
+def test_text_may_carry_arguments(registry):
+    registry.register("placed", Placed)
+    thing = registry.build("placed:here:C:\\there")
+    assert (thing.size, thing.weight) == ("here", "C:\\there")
+    assert registry.spec("placed:a:b") == {"id": "placed", "size": "a", "weight": "b"}
+    for text in ("placed:a", "placed:a:", "placed::b"):
+        with pytest.raises(ImgEditError, match="thing 'placed': expected 'placed:SIZE:WEIGHT'; found 'placed:"):
+            registry.build(text)
+    with pytest.raises(ImgEditError, match="thing 'big-thing': expected 'big-thing'; found 'big-thing:5'"):
+        registry.build("big-thing:5")
+    with pytest.raises(ImgEditError, match="unknown thing 'nothing'"):
+        registry.build("nothing:5")
+
+
+def test_ids_with_a_colon_go_first(registry):
+    registry.register("big-thing:blue", lambda size: size)
+    assert registry.build("big-thing:blue", size=4) == 4
+
+
 def test_unknown_ids_name_the_near_ones(registry):
     with pytest.raises(ImgEditError) as caught:
         registry.build("big-thin")

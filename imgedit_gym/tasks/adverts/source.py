@@ -56,6 +56,8 @@ class Adverts:
         ImgEditError: If an argument is out of its range, or the split needs a font and none is given.
     """
 
+    exact = True
+
     def __init__(
         self,
         image_size: int,
