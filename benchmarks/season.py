@@ -21,7 +21,8 @@ from benchmarks.evaluate.run import BATCH, ON_ERROR, results
 from benchmarks.strict_json import read_bytes, read_json
 from benchmarks.suites import Suite, write_suite
 from benchmarks.suites.digest import canonical, sha256
-from benchmarks.suites.draw import RECIPES, Recipe, draw_suite
+from benchmarks.suites.draw import draw_suite
+from benchmarks.suites.recipe import RECIPES, Recipe
 from benchmarks.verify import verify
 from imgedit_gym.core.errors import ImgEditError
 

@@ -141,6 +141,22 @@ def performance_profile(scores: np.ndarray, thresholds: Sequence[float]) -> list
     return [float((flat > threshold).mean()) for threshold in thresholds]
 
 
+def success_tests(successes: np.ndarray) -> np.ndarray:
+    """Every pair of entries compared by :func:`mcnemar_test`, adjusted by :func:`holm`.
+
+    Args:
+        successes: ``bool [entries, tasks]``.
+
+    Returns:
+        Adjusted p-values, ``float [entries, entries]``, 1 on the diagonal.
+    """
+    table = np.asarray(successes, dtype=bool)
+    first, second = np.triu_indices(len(table), 1)
+    p = np.ones((len(table), len(table)))
+    p[first, second] = holm([mcnemar_test(table[i], table[j]) for i, j in zip(first, second, strict=True)])
+    return np.minimum(p, p.T)
+
+
 def rank_ranges(scores: np.ndarray, alpha: float = 0.05, seed: int = 0) -> tuple[list[tuple[int, int]], np.ndarray]:
     """What places entries may hold, given which differences are significant.
 

@@ -18,7 +18,8 @@ def find_agent(spec: str) -> Agent:
     """Build an agent.
 
     Args:
-        spec: A name, ``module:Class``, or a JSON object with the key ``id`` for either and further arguments.
+        spec: A name, ``module:Class``, ``module:object`` for an agent that is built already, or a JSON object with the
+            key ``id`` for one of the first two and further arguments.
 
     Raises:
         ImgEditError: If there is no such agent, or it does not take the arguments.
@@ -29,7 +30,9 @@ def find_agent(spec: str) -> Agent:
     id = arguments.pop("id", None)
     if not isinstance(id, str):
         raise ImgEditError(f"--agent: expected a JSON object with the key 'id'; found {spec!r}")
-    made = _class_of(id)
+    made = _target_of(id)
+    if isinstance(made, Agent) and not arguments:
+        return made
     try:
         agent = made(**arguments)
     except TypeError as error:
@@ -39,7 +42,12 @@ def find_agent(spec: str) -> Agent:
     return agent
 
 
-def _class_of(id: str) -> Any:
+def access_of(agent: Agent | type[Agent]) -> dict[str, bool]:
+    """What manifests say of what an agent is given beyond pictures and words."""
+    return {"privileged": bool(agent.privileged), **({"simulator": True} if agent.simulator else {})}
+
+
+def _target_of(id: str) -> Any:
     target = ALSO.get(id, id)
     if ":" not in target:
         return AGENTS.factory(target)

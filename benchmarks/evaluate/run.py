@@ -16,7 +16,7 @@ from baselines.cli import versions, write_json
 from baselines.records import to_trajectory
 from baselines.report.files import write_whole
 from baselines.rollout import Episode, run_episodes
-from benchmarks.evaluate.agents import find_agent
+from benchmarks.evaluate.agents import access_of, find_agent
 from benchmarks.statistics import bootstrap_interval
 from benchmarks.strict_json import lines_of, parse
 from benchmarks.submission import DONE, FAILED, Costs, EpisodeRecord, Scores, totals
@@ -26,7 +26,7 @@ from benchmarks.submission.text import problem_of
 from benchmarks.submission.totals import values_of
 from benchmarks.suites import Suite, SuiteTask
 from benchmarks.suites.digest import PictureDigest, machine
-from benchmarks.verify.replay import check_judge
+from benchmarks.suites.draw import check_judge
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.trajectory import write_trajectories
@@ -82,7 +82,7 @@ class Run:
 
 def evaluate(
     suite: Suite,
-    spec: str,
+    agent: str | Agent,
     out: Path,
     batch: int = BATCH,
     on_error: str = "raise",
@@ -92,7 +92,7 @@ def evaluate(
 
     Args:
         suite: What to play.
-        spec: The agent; see :func:`benchmarks.evaluate.agents.find_agent`.
+        agent: The agent, or what :func:`benchmarks.evaluate.agents.find_agent` finds it by.
         out: Folder of the run; one that holds the same run is gone on with.
         batch: Episodes played together; agents that draw random numbers for a batch may depend on it.
         on_error: Where the agent raises: ``"raise"`` stops (what has been played is kept), ``"fail"`` plays the
@@ -103,7 +103,8 @@ def evaluate(
         ImgEditError: If the folder holds another run, the suite's tasks or judge are others here, or a judgement
             failed.
     """
-    agent = find_agent(spec)
+    spec = agent if isinstance(agent, str) else f"{type(agent).__module__}:{type(agent).__qualname__}"
+    agent = find_agent(agent) if isinstance(agent, str) else agent
     run = Run(out)
     _begin(run, suite, spec, agent, batch)
     judge = JUDGES.build(suite.judge["spec"])
@@ -134,7 +135,7 @@ def _begin(run: Run, suite: Suite, spec: str, agent: Agent, batch: int) -> None:
     setting = {
         "schema": SCHEMA,
         "suite": {"id": suite.id, "sha256": suite.sha256},
-        "agent": {"spec": spec, "privileged": bool(agent.privileged)},
+        "agent": {"spec": spec, **access_of(agent)},
         "batch": batch,
         "versions": versions(),
         "machine": machine(),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from baselines.agents import AGENTS
-from baselines.cli import check_folder, run_command
+from baselines.cli import check_folder, progress_bar, run_command
 from benchmarks.leaderboard.baselines import submit_baseline
 from benchmarks.leaderboard.board import build_boards, find_submissions
 from benchmarks.leaderboard.markdown import grids_of
@@ -67,9 +69,16 @@ def _build(options: argparse.Namespace) -> None:
 
 def _baselines(options: argparse.Namespace) -> None:
     suite = load_suite(options.suite)
+    console = Console()
     for name in options.agents.split(","):
-        report = submit_baseline(name, suite, options.runs, options.out)
-        print(report.text())
+        with progress_bar(console) as bar:
+            task = bar.add_task(f"{name} on {suite.id}", total=len(suite.tasks))
+            report = submit_baseline(name, suite, options.runs, options.out, partial(_advance, bar, task))
+        console.print(report.text(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _advance(bar: Progress, task: TaskID, done: int) -> None:
+    bar.update(task, completed=done)
 
 
 if __name__ == "__main__":

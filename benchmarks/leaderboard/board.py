@@ -17,6 +17,7 @@ from benchmarks.statistics import (
     performance_profile,
     probability_of_improvement,
     rank_ranges,
+    success_tests,
     wilson_interval,
 )
 from benchmarks.submission.folder import MANIFEST
@@ -27,7 +28,10 @@ from benchmarks.verify.replay import Frame
 from imgedit_gym.core.errors import ImgEditError
 
 THRESHOLDS = (0.25, 0.5, 0.75, 0.9)
-"""Scores of the performance profile."""
+"""Scores of the performance profile in tables."""
+
+CURVE = tuple(step / 50 for step in range(51))
+"""Scores of the performance profile as a curve."""
 
 COSTS = ("tool_calls", "judge_calls", "seconds")
 Interval = dict[str, Any]
@@ -151,8 +155,8 @@ def rank(board: Board) -> None:
 
     Each row has the entry's ``name``, ``level``, ``privileged``, ``ranks`` (first and last place, ``None`` if
     privileged), ``score``, ``iqm``, ``success``, ``E``, ``P``, ``Q`` and costs with intervals, ``profile``, ``groups``
-    (score and success by split, goal and verb), ``against`` (of every other entry: difference, adjusted p-value, chance
-    of doing better), ``pareto`` (by cost), ``gap`` and counts.
+    (score and success by split, goal and verb), ``against`` (of every other entry: differences of score and success
+    with adjusted p-values, chance of doing better), ``pareto`` (by cost), ``gap`` and counts.
     """
     order = sorted(board.entries, key=lambda entry: (-entry.values["score"].mean(), entry.name))
     board.entries = order
@@ -163,6 +167,8 @@ def rank(board: Board) -> None:
     ranked = [at for at, entry in enumerate(order) if not entry.privileged]
     places = dict(zip(ranked, rank_ranges(scores[ranked])[0], strict=True)) if ranked else {}
     adjusted = rank_ranges(scores)[1]
+    successes = np.stack([entry.values["success"] for entry in order])
+    adjusted_success = success_tests(successes > 0.5)
     board.rows = [
         {
             **_row(entry, strata),
@@ -172,6 +178,8 @@ def rank(board: Board) -> None:
                     "difference": float((scores[at] - scores[index]).mean()),
                     "p": float(adjusted[at, index]),
                     "better": probability_of_improvement(scores[at], scores[index]),
+                    "success": float((successes[at] - successes[index]).mean()),
+                    "success_p": float(adjusted_success[at, index]),
                 }
                 for index, other in enumerate(order)
                 if index != at
@@ -195,6 +203,7 @@ def _row(entry: Entry, strata: list[str]) -> dict[str, Any]:
         "name": entry.name,
         "level": report.level,
         "privileged": entry.privileged,
+        "simulator": bool(manifest.agent.get("simulator")),
         "about": {key: getattr(manifest, key) for key in ("description", "authors", "contact", "url", "training")},
         "agent": manifest.agent["spec"],
         "declared": manifest.cost,
@@ -203,6 +212,7 @@ def _row(entry: Entry, strata: list[str]) -> dict[str, Any]:
         "success": {"mean": successes / n, "ci95": list(wilson_interval(successes, n))},
         **{name: _interval(values[name], strata) for name in ("E", "P", "Q", *COSTS)},
         "profile": performance_profile(values["score"], THRESHOLDS),
+        "curve": performance_profile(values["score"], CURVE),
         "groups": {
             name: {group: _group(values, at) for group, at in groups_of(entry.suite, name).items()}
             for name in ("split", "goal", "verb")

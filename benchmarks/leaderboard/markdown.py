@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.leaderboard.board import THRESHOLDS, Board
@@ -62,22 +62,28 @@ def grids_of(board: Board) -> list[Grid]:
     tables: list[Grid] = [("Entries", heads, main)]
     for group in ("split", "goal", "verb"):
         kinds = list(rows[0]["groups"][group])
+        if not kinds:
+            continue
         cells = [
             (kind, str(rows[0]["groups"][group][kind]["tasks"]), *(_share(row["groups"][group][kind]) for row in rows))
             for kind in kinds
         ]
         tables.append((f"Mean score (success) by {group}", (group, "tasks", *names), cells))
     tables.append(("Share of tasks with a score above", ("entry", *(f"{one:g}" for one in THRESHOLDS)), profile))
-    compared = [
-        (
-            name,
-            *("" if other == row["name"] else _against(row["against"][other]) for other in [r["name"] for r in rows]),
-        )
+    title = "Mean difference of scores, and the chance of doing better on a task; bold where p < 0.05 after Holm"
+    tables.append((title, ("entry", *names), _pairs(rows, names, _scores)))
+    title = "Difference of success rates; bold where p < 0.05 (McNemar, after Holm)"
+    tables.append((title, ("entry", *names), _pairs(rows, names, _successes)))
+    return tables
+
+
+def _pairs(
+    rows: Sequence[dict[str, Any]], names: Sequence[str], cell: Callable[[dict[str, float]], str]
+) -> list[tuple[str, ...]]:
+    return [
+        (name, *("" if other is row else cell(row["against"][other["name"]]) for other in rows))
         for row, name in zip(rows, names, strict=True)
     ]
-    title = "Mean difference of scores, and the chance of doing better on a task; bold where p < 0.05 after Holm"
-    tables.append((title, ("entry", *names), compared))
-    return tables
 
 
 def gap_text(gap: dict[str, Any] | None) -> str:
@@ -89,9 +95,16 @@ def _share(group: dict[str, Any]) -> str:
     return f"{group['score']['mean']:.3f} ({group['success']:.2f})"
 
 
-def _against(one: dict[str, float]) -> str:
-    text = f"{one['difference']:+.3f}, {one['better']:.2f}"
-    return f"**{text}**" if one["p"] < 0.05 else text
+def _scores(one: dict[str, float]) -> str:
+    return _bold(f"{one['difference']:+.3f}, {one['better']:.2f}", one["p"])
+
+
+def _successes(one: dict[str, float]) -> str:
+    return _bold(f"{one['success']:+.3f}", one["success_p"])
+
+
+def _bold(text: str, p: float) -> str:
+    return f"**{text}**" if p < 0.05 else text
 
 
 def _plain(text: str) -> str:

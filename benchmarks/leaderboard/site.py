@@ -15,9 +15,9 @@ from PIL import Image
 from baselines.cli import write_json
 from baselines.report.files import write_whole
 from baselines.report.page import to_script_json
-from benchmarks.leaderboard.board import COSTS, THRESHOLDS, Board, Entry
+from benchmarks.leaderboard.board import COSTS, CURVE, THRESHOLDS, Board, Entry
 from benchmarks.leaderboard.markdown import board_markdown
-from benchmarks.leaderboard.plots import pareto_svg
+from benchmarks.leaderboard.plots import pareto_svg, profile_svg
 from benchmarks.submission import EpisodeRecord
 from benchmarks.suites.digest import sha256
 from benchmarks.verify.replay import Frame
@@ -82,7 +82,7 @@ def write_site(boards: Sequence[Board], pictures: Pictures, folder: Path) -> Non
             write_whole(folder / "episodes" / f"{key}.js", script.encode())
     plots = "".join(
         f'<div class="plots" data-board="{at}" hidden>'
-        + "".join(f'<div class="card">{pareto_svg(board.rows, cost, COST_LABELS[cost])}</div>' for cost in COSTS)
+        + "".join(f'<div class="card">{drawing}</div>' for drawing in _drawings(board.rows))
         + "</div>"
         for at, board in enumerate(boards)
         if board.rows
@@ -92,6 +92,10 @@ def write_site(boards: Sequence[Board], pictures: Pictures, folder: Path) -> Non
     write_whole(folder / "index.html", page.encode())
     write_whole(folder / "board.md", board_markdown(boards).encode())
     write_json(folder / "board.json", data)
+
+
+def _drawings(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return [*(pareto_svg(rows, cost, COST_LABELS[cost]) for cost in COSTS), profile_svg(rows, CURVE)]
 
 
 def _board_data(board: Board) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """``python -m benchmarks.suites {list, check, freeze}``.
 
-``list`` tells what there is; ``check [SUITE]`` draws every task again and compares it with the file; ``freeze [SUITE]``
-writes the files anew, which is done once for each version.
+``list`` tells what there is; ``check [SUITE]`` draws every task again and compares it with the file; ``freeze SUITE``
+draws a recipe of ``benchmarks/suites/recipes/`` and writes the file, which is done once for each version.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from baselines.cli import run_command
 from benchmarks.suites.digest import machine
-from benchmarks.suites.draw import RECIPES, compare, draw_suite
-from benchmarks.suites.suite import load_suite, suite_ids, write_suite
+from benchmarks.suites.draw import compare, draw_suite
+from benchmarks.suites.recipe import RECIPES
+from benchmarks.suites.suite import Suite, load_suite, read_suite, suite_ids, write_suite
 from imgedit_gym.core.errors import ImgEditError
 
 
@@ -38,17 +39,25 @@ def main(words: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     names = options.suites or (RECIPES if options.action == "freeze" else suite_ids())
     for name in names:
-        if options.action == "freeze":
-            if name not in RECIPES:
-                raise ImgEditError(f"freeze: expected one of {', '.join(RECIPES)}; found {name!r}")
-            suite = draw_suite(RECIPES[name])
-            write_suite(suite, options.out / f"{name}.json")
-        else:
-            suite = load_suite(name)
+        suite = _freeze(name, options.out) if options.action == "freeze" else load_suite(name)
         told = ", ".join(f"{split} {len(tasks)}" for split, tasks in suite.splits.items())
         print(f"{suite.id}: {len(suite.tasks)} tasks ({told}), judge {suite.judge['id']}, sha256 {suite.sha256}")
         if options.action == "check":
             _check(name)
+
+
+def _freeze(name: str, out: Path) -> Suite:
+    if name not in RECIPES:
+        raise ImgEditError(f"freeze: expected one of {', '.join(RECIPES)}; found {name!r}")
+    suite, path = draw_suite(RECIPES[name]), out / f"{name}.json"
+    if path.exists():
+        frozen = read_suite(path)
+        if frozen.sha256 != suite.sha256:
+            told = f"{path} is frozen as {frozen.sha256}; this installation draws {suite.sha256}"
+            raise ImgEditError(f"freeze: expected the name of a new version; {told}")
+        return frozen
+    write_suite(suite, path)
+    return suite
 
 
 def _check(name: str) -> None:

@@ -4,66 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from baselines.cli import describe_judge
 from benchmarks.suites.digest import NEAR, PictureDigest, machine, task_digest
+from benchmarks.suites.recipe import Recipe
 from benchmarks.suites.suite import Suite, SuiteTask
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, TASKS
+from imgedit_gym.core.registry import JUDGES, TASKS
 from imgedit_gym.core.rng import task_key
-from imgedit_gym.tasks.pixel_checklist import PixelChecklist
+from imgedit_gym.core.task_source import TaskSource
+
+if TYPE_CHECKING:
+    from imgedit_gym.judges.base import Judge
 
 SEED_BYTES = 6
 BATCH = 100
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a suite is drawn from.
-
-    Attributes:
-        id: Name and version of the suite.
-        splits: How many tasks of each split.
-        image_size: Edge of the pictures in pixels.
-        judge: The pinned judge, as the environment's argument.
-        held_out: The held-out judge.
-        budgets: Most steps, tool calls and judge calls an episode.
-    """
-
-    id: str
-    splits: dict[str, int]
-    image_size: int = 128
-    judge: str | dict[str, Any] = "checklist"
-    held_out: str | dict[str, Any] = "pixels"
-    budgets: dict[str, int] = field(default_factory=lambda: {"steps": 8, "tool_calls": 8, "judge_calls": 512})
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        """Id and arguments of the environment."""
-        arguments = {
-            "tasks": "adverts",
-            "tools": list(PIXEL_TOOLS),
-            "regions": "segments",
-            "image_size": self.image_size,
-            "max_plan_steps": self.budgets["steps"],
-        }
-        return {"id": "ImageEdit-v0", "arguments": arguments}
-
-
-SPLITS = ("test", "test-compose", "test-goals", "test-long", "test-overlap")
-"""The test splits that need no other font."""
-
-RECIPES = {
-    recipe.id: recipe
-    for recipe in (
-        Recipe("adverts-v1", dict.fromkeys(SPLITS, 200)),
-        Recipe("adverts-lite-v1", dict.fromkeys(SPLITS, 20)),
-    )
-}
 
 
 def task_seed(name: str, split: str, index: int, salt: bytes = b"") -> int:
@@ -87,36 +46,73 @@ def draw_suite(recipe: Recipe, name: str = "", salt: bytes = b"") -> Suite:
         tasks.extend(_draw(recipe.environment["arguments"], split, seeds))
     if len({task.id for task in tasks}) != len(tasks):
         raise ImgEditError(f"{name}: two seeds give the same task; expected another name")
+    source = _source(recipe.environment["arguments"], next(iter(recipe.splits)))
     return Suite(
         id=name,
         environment=recipe.environment,
-        judge=pinned(recipe.judge),
-        held_out=pinned(recipe.held_out),
+        judge=pinned(recipe.judge, source),
+        held_out=pinned(recipe.held_out, source),
         budgets=dict(recipe.budgets),
         drawn_on=machine(),
         tasks=tuple(tasks),
     )
 
 
-def pinned(spec: str | dict[str, Any]) -> dict[str, Any]:
-    """A judge as a suite names it: how to build it, and what is then found."""
+def pinned(spec: str | dict[str, Any], tasks: TaskSource) -> dict[str, Any]:
+    """A judge as a suite names it: how to build it, and what is then found; see :func:`named`."""
     judge = JUDGES.build(spec)
     try:
-        told = describe_judge(judge)
+        return named(judge, spec, tasks)
     finally:
         judge.close()
+
+
+def named(judge: Judge, spec: str | dict[str, Any], tasks: TaskSource) -> dict[str, Any]:
+    """What a suite names of a judge.
+
+    Args:
+        judge: The judge.
+        spec: What it was built from, as the environment's argument.
+        tasks: The task source, whose checklist measures.
+    """
+    told = describe_judge(judge)
     found = {key: told[key] for key in ("id", "version", "prompt_hash", "model")}
-    return {"spec": spec, **found, "checklist": PixelChecklist.version}
+    return {"spec": spec, **found, "checklist": tasks.checklist(tasks.allocate(1)).version}
 
 
-def _draw(arguments: dict[str, Any], split: str, seeds: Sequence[int]) -> Iterator[SuiteTask]:
-    source = TASKS.build(
+def check_judge(judge: Judge, suite: Suite, held_out: bool = False) -> None:
+    """Check that a judge is the one that a suite names.
+
+    Args:
+        judge: The judge, built from the suite's ``spec``.
+        suite: The suite.
+        held_out: Whether it is to be the held-out judge, not the pinned one.
+
+    Raises:
+        ImgEditError: If it is another.
+    """
+    expected = suite.held_out if held_out else suite.judge
+    tasks = _source(suite.environment["arguments"], suite.tasks[0].split)
+    found = named(judge, expected["spec"], tasks)
+    if found != expected:
+        raise ImgEditError(f"{suite.id} names the judge {expected}; this installation has {found}")
+
+
+def _source(arguments: dict[str, Any], split: str) -> TaskSource:
+    found: TaskSource = TASKS.build(
         arguments["tasks"],
         image_size=arguments["image_size"],
         max_plan_steps=arguments["max_plan_steps"],
         split=split,
         device=torch.device("cpu"),
     )
+    return found
+
+
+def _draw(arguments: dict[str, Any], split: str, seeds: Sequence[int]) -> Iterator[SuiteTask]:
+    source = _source(arguments, split)
+    # not every source has goals of its own
+    goals_of = getattr(source, "goal_names", lambda batch, row: ())
     for start in range(0, len(seeds), BATCH):
         part = seeds[start : start + BATCH]
         batch = source.allocate(len(part))
@@ -129,7 +125,7 @@ def _draw(arguments: dict[str, Any], split: str, seeds: Sequence[int]) -> Iterat
                 id=source.task_id(batch, row),
                 split=split,
                 seed=seed,
-                goals=tuple(source.goal_names(batch, row)),
+                goals=tuple(goals_of(batch, row)),
                 verbs=tuple(dict.fromkeys(step.verb for step in plan)),
                 content=task_digest(source, batch, row),
                 picture=PictureDigest.of(pictures[row]),

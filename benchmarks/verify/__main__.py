@@ -6,7 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from baselines.cli import write_json
+from rich.console import Console
+
+from baselines.cli import progress_bar, write_json
 from benchmarks.suites import load_suite
 from benchmarks.verify.levels import verify
 from benchmarks.verify.report import LEVELS
@@ -35,7 +37,16 @@ def main(words: list[str] | None = None) -> int:
     options = parse_arguments(sys.argv[1:] if words is None else words)
     try:
         suite = None if options.suite is None else load_suite(options.suite)
-        report = verify(options.submission, options.level, suite, options.tolerance)
+        # the report goes to standard output, and nothing else does
+        with progress_bar(Console(stderr=True)) as bar:
+            task = bar.add_task("replay", total=None, visible=False)
+            report = verify(
+                options.submission,
+                options.level,
+                suite,
+                options.tolerance,
+                progress=lambda done, total: bar.update(task, completed=done, total=total, visible=True),
+            )
     except ImgEditError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -20,6 +20,7 @@ from benchmarks.submission.png import read_png, size_limit
 from benchmarks.submission.records import DONE, EpisodeRecord, Manifest
 from benchmarks.suites import Suite, load_suite, suite_ids
 from benchmarks.suites.digest import PictureDigest, sha256
+from benchmarks.verify.access import check_access
 from benchmarks.verify.report import Report
 
 PINNED = ("id", "version", "prompt_hash", "model", "checklist")
@@ -45,6 +46,7 @@ def check_contents(folder: Path, report: Report, suite: Suite | None) -> tuple[l
     if manifest is None:
         return faults, None
     report.manifest = manifest
+    faults += check_access(manifest.agent)
     suite, wrong = _suite_of(manifest, suite)
     faults += wrong
     records, found, wrong = read_episodes(folder)

@@ -28,6 +28,7 @@ def verify(
     suite: Suite | None = None,
     tolerance: str = "auto",
     watch: Callable[[Frame], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Verify a submission; a level is looked at only where those below hold.
 
@@ -37,6 +38,7 @@ def verify(
         suite: The suite it must be of, for a season; ``None`` to take the packaged one that it names.
         tolerance: ``auto``, ``exact`` or ``portable``.
         watch: Shown every picture of the replay.
+        progress: Told how many episodes of how many have been replayed.
 
     Raises:
         ImgEditError: If an argument is not what is expected, or this installation cannot replay: its judge or its
@@ -51,7 +53,8 @@ def verify(
     if not report.add(1, check_sums(report, suite)) or level < 2:
         return report
     report.tolerance = choose(tolerance, report.manifest.machine)
-    replayed, broken = replay(suite, report.records, suite.held_out["spec"] if level >= 3 else None, watch)
+    held_out = suite.held_out["spec"] if level >= 3 else None
+    replayed, broken = replay(suite, report.records, held_out, watch, progress)
     report.replayed = replayed
     _check_tasks(suite, replayed)
     equal = sum(_same(report.records[task].picture, found.picture) for task, found in replayed.items())

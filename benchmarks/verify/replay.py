@@ -13,6 +13,7 @@ import torch
 from benchmarks.submission.records import DONE, EpisodeRecord, Scores, rounded
 from benchmarks.suites import Suite, SuiteTask
 from benchmarks.suites.digest import PictureDigest, task_digest
+from benchmarks.suites.draw import check_judge
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.registry import JUDGES
@@ -76,6 +77,7 @@ def replay(
     records: Mapping[str, EpisodeRecord],
     held_out: Any = None,
     watch: Callable[[Frame], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[dict[str, Replayed], dict[str, str]]:
     """Carry the recorded actions of all finished episodes out again.
 
@@ -84,6 +86,7 @@ def replay(
         records: Episodes by task; level 0 must hold.
         held_out: Another judge, built or as an environment's argument, asked about the final pictures.
         watch: Shown every picture.
+        progress: Told how many episodes of how many have been carried out.
 
     Returns:
         What came out by task, and why it did not where plan or actions cannot be carried out.
@@ -109,28 +112,19 @@ def replay(
 
     try:
         check_judge(pinned, suite)
+        if other is not None and held_out == suite.held_out["spec"]:
+            check_judge(other, suite, held_out=True)
+        finished = {task.id for task in suite.tasks if task.id in records and records[task.id].status == DONE}
         for split, tasks in suite.splits.items():
-            done = [task for task in tasks if task.id in records and records[task.id].status == DONE]
+            done = [task for task in tasks if task.id in finished]
             for start in range(0, len(done), BATCH):
                 play(split, done[start : start + BATCH])
+                progress(len(found) + len(broken), len(finished))
     finally:
         for judge in (pinned, other):
             if judge is not None:
                 judge.close()
     return found, broken
-
-
-def check_judge(judge: Any, suite: Suite) -> None:
-    """Check that a judge is the one that a suite pins.
-
-    Raises:
-        ImgEditError: If it is another.
-    """
-    from benchmarks.suites.draw import pinned
-
-    found = pinned(suite.judge["spec"])
-    if found != suite.judge:
-        raise ImgEditError(f"{suite.id} pins the judge {suite.judge}; this installation has {found}")
 
 
 class _Playback:

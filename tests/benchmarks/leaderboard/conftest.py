@@ -13,7 +13,8 @@ from benchmarks.submission.records import to_lines
 from benchmarks.submit import prepare
 from benchmarks.suites import write_suite
 from benchmarks.suites.digest import sha256
-from benchmarks.suites.draw import Recipe, draw_suite
+from benchmarks.suites.draw import draw_suite
+from benchmarks.suites.recipe import Recipe
 
 RECIPE = Recipe("tiny-v1", {"test": 4, "test-long": 2}, image_size=64)
 WORDS = {

@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.leaderboard import __main__ as command
-from benchmarks.leaderboard.board import build_boards, find_submissions, groups_of
+from benchmarks.leaderboard.baselines import plain
+from benchmarks.leaderboard.board import CURVE, build_boards, find_submissions, groups_of
 from benchmarks.leaderboard.markdown import board_markdown
-from benchmarks.leaderboard.plots import pareto_svg
+from benchmarks.leaderboard.plots import WIDTH, cost_axis, pareto_svg, place_labels, profile_svg
 from benchmarks.leaderboard.site import Pictures, write_site
 from benchmarks.submit import prepare
 from benchmarks.suites import write_suite
@@ -66,6 +67,9 @@ def test_comparisons_are_paired_and_mirror_each_other(boards):
     there, back = rows["rule-based"]["against"]["no-op"], rows["no-op"]["against"]["rule-based"]
     assert there["difference"] == pytest.approx(-back["difference"])
     assert there["better"] == pytest.approx(1 - back["better"]) and there["p"] == back["p"]
+    assert there["success"] == pytest.approx(-back["success"]) and there["success_p"] == back["success_p"]
+    rates = [rows[name]["success"]["mean"] for name in ("rule-based", "no-op")]
+    assert there["success"] == pytest.approx(rates[0] - rates[1])
 
 
 def test_groups_hold_every_task(suite):
@@ -126,6 +130,49 @@ def test_plots_are_well_formed_and_say_in_words_what_they_show(boards):
     assert len(drawing.findall("circle")) == len(rows)
     places = {circle.find("title").text: float(circle.get("cy")) for circle in drawing.findall("circle")}
     assert places["oracle"] < places["rule-based"] < places["no-op"]
+
+
+def test_names_in_plots_cover_neither_each_other_nor_a_point():
+    points = [(60.0, 250.0), (62.0, 251.0), (64.0, 249.0), (400.0, 20.0), (398.0, 22.0)]
+    names = ["no-op", "random", "text-overlay", "oracle", "rule-based"]
+    placed = place_labels(points, names)
+    boxes = [(x, y - 11, x + 6.8 * len(name), y + 3) for (x, y), name in zip(placed, names, strict=True)]
+    boxes += [(x - 5, y - 5, x + 5, y + 5) for x, y in points]
+    for at, (left, top, right, bottom) in enumerate(boxes[:5]):
+        assert left >= 0 and right <= WIDTH
+        for other, (a, b, c, d) in enumerate(boxes):
+            assert at == other or right <= a or c <= left or bottom <= b or d <= top
+
+
+@pytest.mark.parametrize("most", [1e-9, 0.3, 4.1, 19.0, 21.0, 83.0, 512.0])
+def test_cost_axes_have_round_numbers_and_room(most):
+    place, ticks = cost_axis(most)
+    shares = [place(tick) for tick in ticks]
+    assert ticks[0] == 0.0 and shares[0] == 0.0 and shares == sorted(shares) and 2 <= len(ticks) <= 8
+    assert shares[-1] <= 1.0 and 0.6 < place(most) < 1.0
+
+
+def test_profiles_are_drawn_with_a_key(boards):
+    drawing, _, key = profile_svg(boards[0].rows, CURVE).partition("</svg><ul")
+    lines = ET.fromstring(drawing + "</svg>").findall("polyline")
+    assert [line.find("title").text for line in lines] == [row["name"] for row in boards[0].rows]
+    assert all(len(line.get("points").split()) == len(CURVE) for line in lines)
+    assert key.count("<li>") == len(AGENTS)
+    for row in boards[0].rows:
+        assert row["curve"] == sorted(row["curve"], reverse=True) and row["curve"][25] == row["profile"][1]
+
+
+def test_who_tries_actions_out_is_told(boards, suite, runs, tmp_path):
+    run = runs("search")
+    assert run.setting["agent"] == {"spec": "search", "privileged": False, "simulator": True}
+    prepare(run, tmp_path / "search", WORDS | {"name": "search"}, suite, pictures=False)
+    (board,) = build_boards([tmp_path / "search"], 1, [suite])
+    assert board.rows[0]["simulator"] and board.rows[0]["ranks"] == [1, 1]
+    assert not any(row["simulator"] for row in boards[0].rows)
+
+
+def test_descriptions_lose_their_markup():
+    assert plain("By :class:`a.b.C` and :func:`~a.f`, ``x`` or `y`.") == "By C and f, x or y."
 
 
 def test_the_site_has_every_picture_once(entries, suite, suite_file, tmp_path, capsys):

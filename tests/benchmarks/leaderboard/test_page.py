@@ -10,7 +10,7 @@ from benchmarks.submit import prepare
 from .browser import CHROMIUM, browsing
 from .conftest import WORDS
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
 MARKUP = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\"><!--"
 AGENTS = ("rule-based", "oracle", "no-op", "random")
@@ -19,6 +19,7 @@ PICTURE = "document.getElementById('picture')"
 CHOOSE = (
     "(() => {{ const e = document.getElementById('{}'); e.value = '{}'; e.dispatchEvent(new Event('change')); }})()"
 )
+HEAD = "[...document.querySelectorAll('#head th')].map(cell => cell.textContent.replace(/[▲▼]/g, '').trim())"
 STATE = "[document.getElementById('moment').textContent, document.getElementById('task').value]"
 
 
@@ -86,9 +87,30 @@ def test_filters_by_name_privilege_and_tasks(page):
     page.click("#privileged")
     assert set(page.ask(ENTRIES)) == set(AGENTS) - {"oracle"}
     page.ask(CHOOSE.format("group", "split/test-long"))
-    row = page.ask("[...document.querySelectorAll('#head th')].map(cell => cell.textContent.replace(/[▲▼ ]/g, ''))")
+    row = page.ask(HEAD)
     assert row == ["entry", "rank", "score", "success", "tasks", "level"]
     assert page.ask("document.querySelector('#body td:nth-child(5)').textContent") == "2"
+
+
+def test_columns_are_chosen(page):
+    shown = {}
+    for view in ("overview", "profile", "costs", "all"):
+        page.ask(CHOOSE.format("view", view))
+        shown[view] = page.ask(HEAD)
+        assert page.ask("document.querySelectorAll('#body tr:first-child > *').length") == len(shown[view])
+    assert {"E", "P", "Q", "judge gap"} <= set(shown["overview"]) and "> 0.5" in shown["profile"]
+    assert {"tool calls", "judge calls", "seconds"} <= set(shown["costs"]) and "> 0.5" not in shown["costs"]
+    assert set().union(*shown.values()) == set(shown["all"])
+    assert all(columns[:3] == ["entry", "rank", "score"] and columns[-1] == "level" for columns in shown.values())
+    assert page.ask("document.querySelector('#body td:last-child').textContent") == "level 3"
+
+
+def test_pairs_are_of_scores_or_of_successes(page):
+    cell = "document.querySelector('#pairs td:nth-child(3)').textContent"
+    caption = "document.getElementById('pairs-caption').textContent"
+    assert "," in page.ask(cell) and "scores" in page.ask(caption)
+    page.ask(CHOOSE.format("measure", "success"))
+    assert "," not in page.ask(cell) and "McNemar" in page.ask(caption)
 
 
 def test_arrow_keys_step_through_episodes(page):

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from benchmarks import season, submit
-from benchmarks.suites.draw import RECIPES
+from benchmarks.suites.recipe import RECIPES
 
 from .conftest import RECIPE
 

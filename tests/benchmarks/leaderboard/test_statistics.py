@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import permutation_test
+from scipy.stats import bootstrap, ecdf, mannwhitneyu, permutation_test, trim_mean
 
 from benchmarks import statistics as s
 
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_each_end():
     assert s.interquartile_mean(np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 100.0]]))[0] == pytest.approx(3.5)
+
+
+def test_interquartile_means_by_hand():
+    # of 10, two are cut at each end (a quarter, rounded down): the mean of 3 to 8
+    assert s.interquartile_mean(np.arange(1.0, 11.0)[None])[0] == pytest.approx(5.5)
+    assert s.interquartile_mean(np.array([[0.0, 0.0, 0.0, 1.0], [0.0, 0.2, 0.6, 9.0]])) == pytest.approx([0.0, 0.4])
+    values = np.random.default_rng(0).random((3, 40))
+    assert s.interquartile_mean(values) == pytest.approx(np.sort(values)[:, 10:30].mean(1))
+
+
+def test_intervals_are_those_of_scipy():
+    values = np.random.default_rng(1).exponential(1.0, 80)
+    for statistic, same in ((s.mean, np.mean), (s.interquartile_mean, lambda x, axis: trim_mean(x, 0.25, axis=axis))):
+        expected = bootstrap(
+            (values,), same, n_resamples=9999, method="percentile", rng=np.random.default_rng(2)
+        ).confidence_interval
+        found = s.bootstrap_interval(values, statistic, resamples=9999)
+        assert found == pytest.approx((expected.low, expected.high), abs=0.02)
+
+
+def test_tasks_and_seeds_are_both_sources_of_error():
+    """Two tasks far apart, whose seeds agree: what counts is which tasks were drawn."""
+    apart = np.repeat([[0.0], [1.0]], 50, axis=1)
+    assert s.bootstrap_interval(apart) == pytest.approx((0.0, 1.0))
+    same_tasks = np.tile([0.0, 1.0], (50, 1))  # tasks alike, whose seeds do not agree
+    low, high = s.bootstrap_interval(same_tasks)
+    assert 0.35 < low < 0.45 and 0.55 < high < 0.65
 
 
 def test_wilson_intervals_of_the_literature():
@@ -24,6 +51,17 @@ def test_holm_of_a_worked_example():
     assert s.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert s.holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
     assert len(s.holm([])) == 0
+
+
+def test_success_rates_are_compared_in_pairs():
+    first = np.array([True] * 8 + [False] * 2 + [True] * 5)
+    second = np.array([False] * 8 + [True] * 2 + [True] * 5)
+    third = np.ones(15, dtype=bool)
+    p = s.success_tests(np.stack([first, second, third]))
+    # exact p-values 112/1024, 2/4 and 2/256; Holm multiplies the least by 3, the next by 2
+    assert p[1, 2] == pytest.approx(3 * 2 / 256) and p[0, 1] == pytest.approx(2 * 112 / 1024)
+    assert p[0, 2] == pytest.approx(0.5) and np.allclose(p, p.T) and (np.diag(p) == 1.0).all()
+    assert s.success_tests(first[None]).shape == (1, 1)
 
 
 def test_mcnemar_is_an_exact_sign_test():
@@ -78,6 +116,21 @@ def test_the_chance_of_doing_better_counts_ties_half():
     assert s.probability_of_improvement(np.array([1.0, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])) == pytest.approx(0.5)
     # of the pairs of runs on one task: 2 > 1, 2 < 3, 4 > 1, 4 > 3
     assert s.probability_of_improvement(np.array([[2.0, 4.0]]), np.array([[1.0, 3.0]])) == pytest.approx(0.75)
+
+
+def test_the_chance_of_doing_better_is_mann_whitneys_u():
+    rng = np.random.default_rng(4)
+    a, b = rng.random((6, 5)), rng.random((6, 3)) * 0.8
+    expected = np.mean([mannwhitneyu(x, y).statistic / (len(x) * len(y)) for x, y in zip(a, b, strict=True)])
+    assert s.probability_of_improvement(a, b) == pytest.approx(expected)
+    assert s.probability_of_improvement(b, a) == pytest.approx(1 - expected)
+
+
+def test_profiles_are_one_less_the_distribution_function():
+    scores = np.random.default_rng(5).random((20, 3))
+    thresholds = (0.1, 0.5, 0.9)
+    found = s.performance_profile(scores, thresholds)
+    assert found == pytest.approx(1 - ecdf(scores.reshape(-1)).cdf.evaluate(thresholds))
 
 
 def test_profiles_fall():

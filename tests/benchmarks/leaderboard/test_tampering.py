@@ -302,6 +302,16 @@ cases(
     another_checklist=lambda s: s.manifest["judge"].update(checklist="0"),
 )
 
+cases(
+    "agent.access",
+    an_oracle_that_claims_a_place=lambda s: s.manifest["agent"].update(spec="oracle"),
+    an_oracle_in_json_that_claims_a_place=lambda s: s.manifest["agent"].update(spec='{"id": "oracle"}'),
+    a_search_that_hides_its_simulator=lambda s: s.manifest["agent"].update(spec="search"),
+    a_policy_with_the_oracles_plans_that_claims_a_place=lambda s: s.manifest["agent"].update(
+        spec='{"id": "sb3", "path": "x.zip", "planner": "oracle"}'
+    ),
+)
+
 # ---------------------------------------------------------------------- files
 
 
