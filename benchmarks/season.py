@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from baselines.cli import check_folder, check_number, write_json
+from rich.console import Console
+
+from baselines.cli import check_folder, check_number, progress_bar, write_json
 from benchmarks.evaluate import evaluate
 from benchmarks.evaluate.run import BATCH, ON_ERROR, results
 from benchmarks.strict_json import read_bytes, read_json
@@ -168,7 +170,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     check_number("--batch", options.batch, 1, 10_000)
     _, _, suite = hidden_suite(options.season)
     check_folder(options.out)
-    run = evaluate(suite, options.agent, options.out, options.batch, options.on_error)
+    with progress_bar(Console()) as bar:
+        task = bar.add_task(suite.id, total=len(suite.tasks))
+        run = evaluate(
+            suite,
+            options.agent,
+            options.out,
+            options.batch,
+            options.on_error,
+            progress=lambda done: bar.update(task, completed=done),
+        )
     found = results(suite, run.records())["totals"]
     print(f"{options.agent} on {suite.id}: score {found['score']:.3f}, success {found['success']:.3f}")
     return 0

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.leaderboard {build, baselines}``: make the board, or the repository's own entries."""
+"""``python -m benchmarks.leaderboard {build, check, baselines}``: the board, its entries, the repository's own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from baselines.agents import AGENTS
 from baselines.cli import check_folder, progress_bar, run_command
 from benchmarks.leaderboard.baselines import submit_baseline
 from benchmarks.leaderboard.board import build_boards, find_submissions
+from benchmarks.leaderboard.check import check_entries
 from benchmarks.leaderboard.markdown import grids_of
 from benchmarks.leaderboard.site import Pictures, write_site
 from benchmarks.suites import load_suite
 from benchmarks.tables import print_grids
+from imgedit_gym.core.errors import ImgEditError
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:
@@ -29,6 +31,12 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     build.add_argument("--level", type=int, default=3, choices=(1, 2, 3), help="how far to verify them")
     build.add_argument("--season", action="append", default=[], help="file of a revealed season's suite")
     build.add_argument("--out", type=Path, default=Path("runs/leaderboard"), help="folder of the page")
+    check = actions.add_parser(
+        "check", help="verify the entries of a folder, each at suite/name, and that no more is there"
+    )
+    check.add_argument("entries", type=Path, nargs="?", default=Path("leaderboard"), help="the folder")
+    check.add_argument("--before", type=Path, help="the folder as it was; what is the same there is not verified again")
+    check.add_argument("--level", type=int, default=3, choices=(1, 2, 3), help="how far to verify")
     own = actions.add_parser("baselines", help="evaluate the baselines, and make and verify submissions of them")
     own.add_argument("--suite", default="adverts-lite-v1", help="name of the suite")
     own.add_argument("--agents", default=",".join(AGENTS.ids()), help="names, separated by commas")
@@ -41,10 +49,31 @@ def main(words: list[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
+        Exit status: 0; 1 if an entry does not hold; 2 for bad input, of which one line on standard error tells.
     """
     options = parse_arguments(sys.argv[1:] if words is None else words)
+    if options.action == "check":
+        return _check(options)
     return run_command(_build if options.action == "build" else _baselines, options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    for folder in (options.entries, options.before):
+        if folder is not None and not folder.is_dir():
+            print(f"error: expected a folder of entries; found nothing at {folder}", file=sys.stderr)
+            return 2
+    try:
+        found = check_entries(
+            options.entries, options.before, options.level, lambda report: print(report.text(), flush=True)
+        )
+    except ImgEditError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for fault in found.faults:
+        print(f"{fault.check}: {fault.where}: {fault.message}")
+    held = sum(report.holds for report in found.reports)
+    print(f"{held} of {len(found.reports)} entries hold; {len(found.same)} more are as they were")
+    return 0 if found.holds else 1
 
 
 def _build(options: argparse.Namespace) -> None:

@@ -24,6 +24,7 @@ MANIFEST, EPISODES, PICTURES = "manifest.json", "episodes.jsonl", "pictures"
 MAX_MANIFEST = 4 << 20
 MAX_EPISODES = 64 << 20
 MAX_LINE = 64 << 10
+MAX_PICTURE = 4 << 20
 MAX_FILES = 10_002
 MAX_LINES = 10_000
 MAX_FAULTS = 1000
@@ -141,6 +142,15 @@ def read_picture(folder: Path, name: str, limit: int) -> bytes:
         StrictError: If it cannot be read or is too long.
     """
     return _read(folder, name, limit)
+
+
+def read_bounded(folder: Path, name: str) -> bytes:
+    """Content of any of a submission's files.
+
+    Raises:
+        StrictError: If it cannot be read or is too long.
+    """
+    return _read(folder, name, {MANIFEST: MAX_MANIFEST, EPISODES: MAX_EPISODES}.get(name, MAX_PICTURE))
 
 
 def _read(folder: Path, name: str, limit: int) -> bytes:
