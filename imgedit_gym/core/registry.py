@@ -148,6 +148,8 @@ def register_builtins() -> None:
     REGIONS.register("cells", "imgedit_gym.regions.cells:CellRegions")
     REGIONS.register("segments", "imgedit_gym.regions.segments:SegmentRegions")
     REGIONS.register("superpixels", "imgedit_gym.regions.superpixels:SuperpixelRegions")
+    REGIONS.register("sam", "imgedit_gym.regions.sam:SamRegions")
+    REGIONS.register("detect", "imgedit_gym.regions.detect:DetectRegions")
     for judge, module, name in _JUDGES:
         JUDGES.register(judge, f"imgedit_gym.judges.{module}:{name}")
     ORCHESTRATORS.register("oracle", "imgedit_gym.orchestrators.oracle:OracleOrchestrator")

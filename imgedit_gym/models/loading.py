@@ -48,9 +48,9 @@ def load_image_text_model(model: str, revision: str | None, device: str, dtype: 
     Raises:
         ImgEditError: If transformers is not installed, or the model cannot be loaded.
     """
-    transformers = _transformers()
+    transformers = transformers_library()
     where = torch.device(device)
-    kind = _kind(dtype, where)
+    kind = kind_of(dtype, where)
     try:
         processor = _processor(model, revision)
         loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype=kind)
@@ -67,9 +67,9 @@ def load_image_text_model(model: str, revision: str | None, device: str, dtype: 
 @lru_cache(maxsize=4)
 def load_language_model(model: str, revision: str | None, device: str, dtype: str) -> Pretrained:
     """Load an ``AutoModelForCausalLM`` with its tokenizer; as :func:`load_image_text_model`."""
-    transformers = _transformers()
+    transformers = transformers_library()
     where = torch.device(device)
-    kind = _kind(dtype, where)
+    kind = kind_of(dtype, where)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
         loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=kind)
@@ -85,7 +85,12 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
 
 
-def _transformers() -> Any:
+def transformers_library() -> Any:
+    """The package transformers.
+
+    Raises:
+        ImgEditError: If it is not installed, or does not go with torch.
+    """
     try:
         import transformers
 
@@ -97,7 +102,12 @@ def _transformers() -> Any:
     return transformers
 
 
-def _kind(dtype: str, where: torch.device) -> Any:
+def kind_of(dtype: str, where: torch.device) -> Any:
+    """The torch type of a name; of ``"auto"`` float32 on a CPU and ``"auto"`` elsewhere.
+
+    Raises:
+        ImgEditError: If there is none of that name.
+    """
     kind: Any = "auto" if dtype == "auto" else getattr(torch, dtype, None)
     if kind is None or not (kind == "auto" or isinstance(kind, torch.dtype)):
         raise ImgEditError(f"dtype must be 'auto' or the name of a torch type; found {dtype!r}")
@@ -109,9 +119,19 @@ def _ready(model: str, loaded: Any, processor: Any, tokenizer: Any, where: torch
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     loaded = loaded.to(where).eval().requires_grad_(False)
+    return Pretrained(name_of(model, loaded), loaded, processor, where)
+
+
+def name_of(model: str, loaded: Any) -> str:
+    """Names weights exactly: folder and content, or hub id and commit; and their type.
+
+    Args:
+        model: Folder or hub id.
+        loaded: What was loaded from there.
+    """
     commit = getattr(loaded.config, "_commit_hash", None)
     name = f"{model}@{commit}" if commit else f"{Path(model).name}@{_digest(Path(model))}"
-    return Pretrained(f"{name}, {loaded.dtype}", loaded, processor, where)
+    return f"{name}, {loaded.dtype}"
 
 
 def _processor(model: str, revision: str | None) -> Any:
