@@ -112,7 +112,7 @@ class ImageEditEnv(EngineEnv):
     | `tasks` | `"adverts"` | where tasks come from |
     | `planner` | `"oracle"` | from task to plan; `"none"`: one step, the instruction; `"agent"`: waits for `set_plan` |
     | `tools` | `"pixel"` | the tools, in the order of the action space; `"pixel"` stands for all pixel tools |
-    | `regions` | `"segments"` | what a region index means; `"cells"`: the lattice's cells themselves; `"superpixels"` |
+    | `regions` | `"segments"` | what a region index means; also `"cells"`, `"superpixels"`, `"sam"`, `"detect"` |
     | `judge` | `"checklist"` | from picture to verdict |
     | `reward_mode` | `"delta"` | `"delta"`, `"outcome"` or `"additive"` |
     | `image_size` | `128` | edge of the picture in pixels, 64 to 512 |

@@ -56,6 +56,7 @@ class DetectRegions(PictureRegions):
     """
 
     id = "detect"
+    short = ("model",)
 
     def __init__(
         self,
@@ -131,14 +132,14 @@ class DetectRegions(PictureRegions):
         if self._segmenter is None or not len(boxes):
             return whole
         fine = self._segmenter.in_boxes(picture, boxes)
-        return np.where(fine.any((1, 2))[:, None, None], fine, whole)
+        return np.where(np.any(fine, axis=(1, 2), keepdims=True), fine, whole)
 
     def _named(self, masks: np.ndarray) -> Found:
         """What each cell stands for."""
         if not len(masks):
             return Found.of_masks(masks, np.full(CELLS, -1))
         if self.names == "all":
-            return Found.of_masks(masks.any(0)[None], np.zeros(CELLS, dtype=int))
+            return Found.of_masks(np.any(masks, axis=0, keepdims=True), np.zeros(CELLS, dtype=int))
         covered = self._lattice.reshape(CELLS, -1).astype(np.float32) @ masks.reshape(len(masks), -1).T.astype(
             np.float32
         )

@@ -38,6 +38,7 @@ class SamRegions(PictureRegions):
     """
 
     id = "sam"
+    short = ("model",)
 
     def __init__(
         self,
