@@ -1,0 +1,1 @@
+"""A person edits adverts themselves, in the browser or in a terminal: ``python -m imgedit_gym.play``."""
