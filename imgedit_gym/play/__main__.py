@@ -14,7 +14,8 @@ from imgedit_gym.core.errors import ImgEditError
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """Read the command line; wrong words end the program with status 2."""
     parser = argparse.ArgumentParser(
-        "python -m imgedit_gym.play", description="Edit pictures yourself: choose a tool and a region for each plan step."
+        "python -m imgedit_gym.play",
+        description="Edit pictures yourself: choose a tool and a region for each plan step.",
     )
     parser.add_argument("--terminal", action="store_true", help="in the terminal, without a browser")
     parser.add_argument("--port", type=int, default=8000, help="port of the page on this machine; 0 for any")
@@ -23,7 +24,9 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--split", default="train", help="split of the task source")
     for name in ("tasks", "tools", "regions", "judge", "planner"):
         parser.add_argument(f"--{name}", type=_spec, help="as in gymnasium.make: an id, or JSON")
-    parser.add_argument("--out", type=Path, default=Path("runs/play/demonstrations.jsonl"), help="file of what is saved")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/play/demonstrations.jsonl"), help="file of what is saved"
+    )
     return parser.parse_args(words)
 
 
@@ -60,9 +63,7 @@ def _run(options: argparse.Namespace) -> None:
         raise ImgEditError(f"--port: expected 0 to 65535; found {options.port}")
     given = {name: getattr(options, name) for name in ("tasks", "tools", "regions", "judge", "planner")}
     arguments = {name: value for name, value in given.items() if value is not None}
-    session = Session(
-        options.out, options.seed, image_size=options.image_size, split=options.split, **arguments
-    )
+    session = Session(options.out, options.seed, image_size=options.image_size, split=options.split, **arguments)
     try:
         if options.terminal:
             from imgedit_gym.play.terminal import play

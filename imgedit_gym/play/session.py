@@ -145,7 +145,8 @@ class Session:
             "total": math.fsum(rewards),
             "error": info["action_error"],
             "done": [
-                {"tool": self.tools[tool][0], "region": region, "reward": reward} for tool, region, *_, reward in history
+                {"tool": self.tools[tool][0], "region": region, "reward": reward}
+                for tool, region, *_, reward in history
             ],
             "tools": [
                 {"id": name, "about": about, "allowed": bool(fits)}

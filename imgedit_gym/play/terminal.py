@@ -77,7 +77,9 @@ def _do(session: Session, words: list[str]) -> str:
         case [tool, where]:
             session.act(tool, region_of(where))
         case _:
-            raise ImgEditError(f"expected a tool and a cell, such as paste_over c4; found {' '.join(words)!r}. Try: help")
+            raise ImgEditError(
+                f"expected a tool and a cell, such as paste_over c4; found {' '.join(words)!r}. Try: help"
+            )
     return ""
 
 

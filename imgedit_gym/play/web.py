@@ -95,10 +95,7 @@ def build_app(session: Session) -> Starlette:
             Route("/state", show_state),
             Route("/picture/{which:str}.png", show_picture),
             Route("/region/{region:int}.png", show_region),
-            *(
-                Route(f"/{what.__name__}", doing(what), methods=["POST"])
-                for what in (act, undo, start, keep)
-            ),
+            *(Route(f"/{what.__name__}", doing(what), methods=["POST"]) for what in (act, undo, start, keep)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)],
         exception_handlers={ImgEditError: refuse},
