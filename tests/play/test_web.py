@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("starlette")
-from starlette.testclient import TestClient  # noqa: E402 - needs starlette
+from starlette.testclient import TestClient
 
-from imgedit_gym.play.session import Session  # noqa: E402
-from imgedit_gym.play.web import LONGEST_BODY, build_app  # noqa: E402
+from imgedit_gym.play.session import Session
+from imgedit_gym.play.web import LONGEST_BODY, build_app
 
 
 @pytest.fixture(scope="module")
