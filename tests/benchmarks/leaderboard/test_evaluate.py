@@ -46,6 +46,8 @@ class Brittle(Mine):
 
 class NoAgent:
     pass
+
+built = Mine("sharpen")
 """
 
 
@@ -114,6 +116,17 @@ def test_classes_by_module_and_name(module, suite, tmp_path):
     name = module()
     done = evaluate(suite, json.dumps({"id": f"{name}:Mine", "tool": "blur"}), tmp_path / "run")
     assert {tool for one in done.records().values() for tool, _ in one.actions} == {"blur"}
+
+
+def test_agents_that_are_built_already(module, suite, tmp_path):
+    name = module()
+    done = evaluate(suite, f"{name}:built", tmp_path / "named")
+    assert {tool for one in done.records().values() for tool, _ in one.actions} == {"sharpen"}
+    given = evaluate(suite, NoOpAgent(), tmp_path / "given")
+    assert given.setting["agent"] == {"spec": "baselines.agents.no_op:NoOpAgent", "privileged": False}
+    assert {record.status for record in given.records().values()} == {DONE}
+    with pytest.raises(ImgEditError, match="does not take"):
+        find_agent(json.dumps({"id": f"{name}:built", "tool": "blur"}))
 
 
 def test_agents_that_are_none_are_told(module):
