@@ -96,7 +96,7 @@ class SearchAgent(Agent):
     def _search(self, plans: dict[int, Plan]) -> dict[int, list[tuple[int, int]]]:
         """The best actions found for each plan, by environment."""
         engine = self._engine
-        regions = {row: distinct_regions(engine, row) for row in plans}
+        regions = {row: [distinct_regions(engine, row, at) for at in range(len(plan))] for row, plan in plans.items()}
         left = dict.fromkeys(plans, self.budget)
         start = _worth(engine.verdict)
         beams = {row: [Branch(row, engine.canvas[row].clone(), float(start[row]))] for row in plans}
@@ -111,7 +111,7 @@ class SearchAgent(Agent):
                 jobs: list[tuple[int, int, tuple[int, int]]] = []
                 for row in rows:
                     tools = self._tools(plans[row][index])
-                    places = regions[row][plans[row][index].verb == "add"]
+                    places = regions[row][index][plans[row][index].verb == "add"]
                     for at, seen in enumerate(tried[row]):
                         chosen = choose(tools, places, seen)[: share[row] - len(seen)]
                         jobs += [(row, at, action) for action in chosen]
@@ -146,8 +146,13 @@ class SearchAgent(Agent):
         return [tool for tool in (first, *others) if tool]
 
 
-def distinct_regions(engine: Engine, row: int) -> tuple[list[int], list[int]]:
+def distinct_regions(engine: Engine, row: int, ahead: int = 0) -> tuple[list[int], list[int]]:
     """Regions of an environment that are worth trying, by their masks alone.
+
+    Args:
+        engine: The engine.
+        row: Environment.
+        ahead: For the plan step so many steps from now.
 
     Returns:
         Regions with masks that differ, the whole picture first; and, for adding things, the cells of the large
@@ -155,7 +160,7 @@ def distinct_regions(engine: Engine, row: int) -> tuple[list[int], list[int]]:
     """
     index = torch.arange(N_REGIONS, device=engine.device)
     rows = torch.full_like(index, row)
-    found = engine.regions.regions(rows, index, engine.steps_of(rows))
+    found = engine.regions.regions(rows, index, engine.steps_of(rows, ahead))
     first: dict[bytes, int] = {}
     for at, mask in enumerate(found.masks.flatten(1).cpu().numpy()):
         if mask.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,12 @@ from imgedit_gym.models.loading import first_line, kind_of, name_of, transformer
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet; what SAM 1 and 2 have learned with."""
+
+_EMBEDDED = 8
+"""Pictures whose embeddings are kept, up to 16 MB each."""
+
+_NEED_PIXELS = ("SamHQModel",)
+"""Models that use more of the encoder than the embedding."""
 
 
 class Segmenter:
@@ -29,7 +36,9 @@ class Segmenter:
     def __init__(self, name: str, model: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         self.name = name
         self._model = model
-        self._edge = int(model.config.prompt_encoder_config.image_size)
+        self._embedded: dict[bytes, Any] = {}
+        edge = model.config.prompt_encoder_config.image_size
+        self._edge = int(edge if isinstance(edge, int) else edge[0])
         self._mean, self._std = (
             torch.tensor(part, device=model.device).view(1, 3, 1, 1) * 255.0 for part in (mean, std)
         )
@@ -69,8 +78,19 @@ class Segmenter:
         """
         size = len(picture)
         asked = torch.from_numpy(boxes * (self._edge / size)).to(self._model.device, self._model.dtype)
-        found = self._model(pixel_values=self._inputs(picture[None]), input_boxes=asked[None], multimask_output=False)
+        found = self._model(**self._shown(picture), input_boxes=asked[None], multimask_output=False)
         return _enlarged(found.pred_masks[:, :, 0], size)[0]
+
+    def _shown(self, picture: torch.Tensor) -> dict[str, Any]:
+        """What the model is told of a picture: its embedding, which stays for what else is looked for in it."""
+        if type(self._model).__name__ in _NEED_PIXELS:
+            return {"pixel_values": self._inputs(picture[None])}
+        key = hashlib.sha256(picture.cpu().numpy().tobytes()).digest()
+        if key not in self._embedded:
+            while len(self._embedded) >= _EMBEDDED:
+                self._embedded.pop(next(iter(self._embedded)))
+            self._embedded[key] = self._model.get_image_embeddings(self._inputs(picture[None]))
+        return {"image_embeddings": self._embedded[key]}
 
     def _inputs(self, pictures: torch.Tensor) -> torch.Tensor:
         """What the model sees of pictures, ``[n, 3, edge, edge]``."""

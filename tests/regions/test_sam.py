@@ -154,6 +154,40 @@ def test_pictures_are_shown_as_the_models_own_processor_does(tmp_path):
     assert (ours == theirs.numpy()).mean() > 0.9
 
 
+@pytest.mark.parametrize("name", ["sam_hq", "sam3"])
+def test_more_families(name, tmp_path, started, all_regions, same):
+    if not hasattr(transformers, {"sam_hq": "SamHQModel", "sam3": "Sam3TrackerModel"}[name]):
+        pytest.skip("this transformers has none")
+    getattr(tiny, f"build_{name}")(tmp_path)
+    regions = {"id": "sam", "model": str(tmp_path)}
+    found = all_regions(started(2, regions=regions), 1)
+    assert len({mask.numpy().tobytes() for mask in found.masks[1:]}) > 10
+    pictures.KEPT_FOUND.clear()
+    assert same(all_regions(started(1, first=1, regions=regions)), found)
+    model = segmenter.load_segmenter(str(tmp_path), None, "cpu", "auto")
+    boxes = np.array([[4, 4, 40, 40], [30, 8, 60, 50]], np.float32)
+    assert model.in_boxes(torch.zeros(64, 64, 3, dtype=torch.uint8), boxes).shape == (2, 64, 64)
+
+
+def test_a_picture_is_embedded_once_for_all_boxes_asked_for(folder, monkeypatch):
+    model = segmenter.load_segmenter(str(folder), None, "cpu", "auto")
+    shown = []
+    one = model._inputs
+    monkeypatch.setattr(model, "_inputs", lambda images: shown.append(1) or one(images))
+    rng = np.random.default_rng(2)
+    images = torch.from_numpy(rng.integers(256, size=(12, 64, 64, 3), dtype=np.uint8))
+    boxes = np.array([[4, 4, 40, 40], [30, 8, 60, 50]], np.float32)
+    both = model.in_boxes(images[0], boxes)
+    assert (model.in_boxes(images[0], boxes[1:]) == both[1:]).mean() > 0.999 and len(shown) == 1
+    with torch.inference_mode():
+        asked = torch.from_numpy(boxes * (model._edge / 64))[None]
+        whole = model._model(pixel_values=one(images[:1]), input_boxes=asked, multimask_output=False)
+    assert np.array_equal(segmenter._enlarged(whole.pred_masks[:, :, 0], 64)[0], both)
+    for image in images:
+        model.in_boxes(image, boxes)
+    assert len(shown) == 12 and len(model._embedded) == segmenter._EMBEDDED
+
+
 def test_half_precision(started, regions, all_regions):
     engine = started(1, regions=regions | {"dtype": "bfloat16"})
     assert engine.regions._model._model.dtype == torch.bfloat16

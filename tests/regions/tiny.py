@@ -10,9 +10,10 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "a", "the", "car", "
 LETTERS = [chr(code) for code in range(97, 123)]
 
 
-def build_sam(folder):
-    config = transformers.SamConfig(
-        vision_config={
+def _sam_parts():
+    """Configurations of the parts of SAM 1, which SAM-HQ has too."""
+    return {
+        "vision_config": {
             "hidden_size": 16,
             "output_channels": 16,
             "num_hidden_layers": 2,
@@ -24,15 +25,50 @@ def build_sam(folder):
             "window_size": 4,
             "num_pos_feats": 8,
         },
-        prompt_encoder_config={"hidden_size": 16, "image_size": EDGE, "patch_size": 8, "mask_input_channels": 4},
-        mask_decoder_config={
+        "prompt_encoder_config": {"hidden_size": 16, "image_size": EDGE, "patch_size": 8, "mask_input_channels": 4},
+        "mask_decoder_config": {
             "hidden_size": 16,
             "mlp_dim": 32,
             "num_attention_heads": 2,
             "num_hidden_layers": 2,
             "iou_head_hidden_dim": 16,
         },
+    }
+
+
+def build_sam_hq(folder):
+    parts = _sam_parts()
+    parts["mask_decoder_config"]["vit_dim"] = 16
+    torch.manual_seed(3)
+    transformers.SamHQModel(transformers.SamHQConfig(**parts)).save_pretrained(folder)
+
+
+def build_sam3(folder):
+    vit = transformers.Sam3ViTConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=112,
+        patch_size=14,
+        window_size=4,
+        global_attn_indexes=[1],
+        pretrain_image_size=56,
     )
+    vision = transformers.Sam3VisionConfig(
+        backbone_config=vit, fpn_hidden_size=32, backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]]
+    )
+    config = transformers.Sam3TrackerConfig(
+        vision_config=vision,
+        prompt_encoder_config={"hidden_size": 32, "image_size": 112, "patch_size": 14, "mask_input_channels": 8},
+        mask_decoder_config={"hidden_size": 32, "num_attention_heads": 2, "mlp_dim": 64, "iou_head_hidden_dim": 32},
+    )
+    torch.manual_seed(3)
+    transformers.Sam3TrackerModel(config).save_pretrained(folder)
+
+
+def build_sam(folder):
+    config = transformers.SamConfig(**_sam_parts())
     torch.manual_seed(3)
     transformers.SamModel(config).save_pretrained(folder)
     pictures = transformers.SamImageProcessor(
