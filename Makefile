@@ -59,11 +59,12 @@ format: $(WITH_DEV) ## format the code and fix what can be fixed by itself
 
 .PHONY: docs
 docs: $(WITH_DOCS) ## build the documentation into docs/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 .PHONY: clean
 clean: ## remove builds and caches, but not .venv
-	rm -rf build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find imgedit_gym baselines benchmarks tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` installs last, so an interrupted one is made again.
@@ -82,5 +83,5 @@ $(WITH_DEV): $(DEFINITION) | $(BIN)/pip
 	@touch $(WITH_BASELINES) $@
 
 $(WITH_DOCS): $(DEFINITION) | $(BIN)/pip
-	$(call install,docs)
-	@touch $@
+	$(call install,baselines$(COMMA)docs)
+	@touch $(WITH_BASELINES) $@

@@ -62,6 +62,6 @@ def submit_baseline(
 
 
 def plain(text: str) -> str:
-    """A docstring's line without markup: of ``:class:`package.Name` `` the name is left."""
+    """A docstring's line without markup: of a role with `package.Name` the name is left."""
     text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", text)
     return re.sub(r"``?([^`]+)``?", r"\1", text)
