@@ -176,8 +176,8 @@ class Session:
         if not 0 <= region < N_REGIONS:
             raise ImgEditError(f"expected a region from 0 to {N_REGIONS - 1}; found {region}")
         engine = self.env.engine
-        at = torch.tensor([[0], [region]], device=engine.device)
-        return engine.regions.regions(at[0], at[1]).masks[0].cpu().numpy().copy()
+        row, index = torch.tensor([[0], [region]], device=engine.device)
+        return engine.regions.regions(row, index, engine.steps_of(row)).masks[0].cpu().numpy().copy()
 
 
 def png(picture: np.ndarray) -> bytes:
