@@ -159,6 +159,7 @@ def register_builtins() -> None:
             name = "".join(part.capitalize() for part in tool.split("_"))
             TOOLS.register(tool, f"imgedit_gym.tools.{module}:{name}")
     TOOLS.register("images-edits", "imgedit_gym.tools.images_edits:ImagesEdits")
+    TOOLS.register("diffusers", "imgedit_gym.tools.diffusion:DiffusersTool")
 
 
 _JUDGES = (

@@ -52,7 +52,7 @@ def load_image_text_model(model: str, revision: str | None, device: str, dtype: 
     where = torch.device(device)
     kind = kind_of(dtype, where)
     try:
-        processor = _processor(model, revision)
+        processor = load_processor(model, revision)
         loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype=kind)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ImgEditError(
@@ -130,11 +130,11 @@ def name_of(model: str, loaded: Any) -> str:
         loaded: What was loaded from there.
     """
     commit = getattr(loaded.config, "_commit_hash", None)
-    name = f"{model}@{commit}" if commit else f"{Path(model).name}@{_digest(Path(model))}"
+    name = f"{model}@{commit}" if commit else f"{Path(model).name}@{folder_digest(Path(model))}"
     return f"{name}, {loaded.dtype}"
 
 
-def _processor(model: str, revision: str | None) -> Any:
+def load_processor(model: str, revision: str | None = None) -> Any:
     """The model's processor; put together without its video part where that lacks a package."""
     import transformers
 
@@ -175,12 +175,15 @@ def _template(model: str, revision: str | None) -> str | None:
     return None if path is None else Path(path).read_text(encoding="utf-8")
 
 
-def _digest(folder: Path) -> str:
-    """Names the content of a folder."""
+def folder_digest(folder: Path) -> str:
+    """Names the content of a folder and the folders in it, hidden files left out."""
     found = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+    named = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    for name, path in sorted(named.items()):
+        if any(part.startswith(".") for part in name.parts):
+            continue
         status = path.stat()
-        found.update(path.name.encode())
+        found.update(name.as_posix().encode())
         if status.st_size <= _HASHED_WHOLE:
             found.update(path.read_bytes())
         else:

@@ -196,6 +196,10 @@ class EditorTool(Tool):
             return [confine.Window(0, 0, regions.masks.shape[1])] * len(regions)
         return confine.windows(regions, self.margin, self.least)
 
+    def shown_edge(self, window: confine.Window) -> int:
+        """Edge in pixels at which a window is shown."""
+        return self.size or window.side
+
     def close(self) -> None:
         """Close the cache's file; it is opened again when needed."""
         if self.store is not None:
@@ -206,7 +210,7 @@ class EditorTool(Tool):
     def _request(
         self, image: torch.Tensor, mask: torch.Tensor, steps: StepBatch, i: int, window: confine.Window
     ) -> Request:
-        step, size = steps.read(i), self.size or window.side
+        step, size = steps.read(i), self.shown_edge(window)
         return Request(
             picture=confine.resize(window.of(image), size, size).cpu().contiguous(),
             mask=confine.resize_mask(window.of(mask), size, size).cpu().contiguous(),
