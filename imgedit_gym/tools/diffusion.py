@@ -251,7 +251,7 @@ def _ran_out(error: Exception) -> bool:
 
 def _pictures(result: Any) -> list[Any]:
     """Pictures of a pipeline's result, ``uint8 [h, w, 3]`` each."""
-    images = getattr(result, "images", result[0] if isinstance(result, tuple) else result)
+    images: Any = getattr(result, "images", result[0] if isinstance(result, tuple) else result)
     if isinstance(images, torch.Tensor):
         images = images.movedim(-3, -1).float().cpu().numpy()
     found = []
