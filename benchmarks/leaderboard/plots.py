@@ -121,7 +121,7 @@ def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str]) ->
         inside = [
             at
             for at, (left, top, right, bottom) in enumerate(boxes)
-            if left >= 0 and right <= WIDTH and top >= 0 and bottom <= HEIGHT - BOTTOM + 2
+            if left >= LEFT - 4 and right <= WIDTH and top >= 0 and bottom <= HEIGHT - BOTTOM + 8
         ]
         free = [at for at in inside if not any(_overlap(boxes[at], other) for other in taken)]
         chosen = (free or inside or [0])[0]
