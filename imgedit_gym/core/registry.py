@@ -160,6 +160,9 @@ def register_builtins() -> None:
             TOOLS.register(tool, f"imgedit_gym.tools.{module}:{name}")
     TOOLS.register("images-edits", "imgedit_gym.tools.images_edits:ImagesEdits")
     TOOLS.register("diffusers", "imgedit_gym.tools.diffusion:DiffusersTool")
+    TOOLS.register("style", "imgedit_gym.tools.style:Style")
+    TOOLS.register("upscale", "imgedit_gym.tools.upscale:Upscale")
+    TOOLS.register("rewrite_read", "imgedit_gym.tools.rewrite_read:RewriteRead")
 
 
 _JUDGES = (

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from difflib import SequenceMatcher
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from imgedit_gym.core.checklist import COLUMNS, LABEL_HEADLINE, MAX_REQUIREMENTS, N_LABELS, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import BADGE
 from imgedit_gym.core.verdict import Verdict, combination, weigh
 from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.models.reading import Box, Reader, letters, line_of, similarity
 
 UNLIKE, ALIKE = 0.5, 0.85
 """Similarity of two texts up to which they have nothing in common but chance, and from which on they count as the same
 one, misread letters allowed for."""
-
-LINE = 48
-"""Height in pixels at which a line of text is read, the recogniser's own."""
 
 BADGE_MARGIN = 0.2
 """Share of a badge's height above and below its text."""
@@ -31,7 +25,6 @@ SURE = 0.5
 """Confidence of the recogniser below which a text of the source is not held against the edited picture."""
 
 _KIND, _COUNT = COLUMNS.index("kind"), COLUMNS.index("count")
-Box = tuple[int, int, int, int]
 
 
 class OcrJudge(Judge):
@@ -149,63 +142,6 @@ class OcrJudge(Judge):
         if alike < self.alike:
             return 0.5 * max(0.0, alike - UNLIKE) / (self.alike - UNLIKE)
         return 0.5 + 0.5 * (alike - self.alike) / (1.0 - self.alike)
-
-
-class Reader:
-    """Reads text in pictures.
-
-    Args:
-        threads: Threads to use.
-
-    Raises:
-        ImgEditError: If the extra ``ocr`` is not installed.
-
-    Attributes:
-        name: Package and version.
-    """
-
-    def __init__(self, threads: int) -> None:
-        try:
-            from importlib.metadata import version
-
-            from rapidocr_onnxruntime import RapidOCR
-        except ImportError as error:
-            raise ImgEditError(f"judge 'ocr' needs the extra 'ocr': pip install 'imgedit-gym[ocr]' ({error})") from None
-        self.name = f"rapidocr-onnxruntime {version('rapidocr-onnxruntime')}"
-        self._engine: Any = RapidOCR(intra_op_num_threads=threads, inter_op_num_threads=threads)
-
-    def read(self, lines: Sequence[np.ndarray]) -> list[tuple[str, float]]:
-        """Text and confidence in [0, 1] of each line, ``uint8 [LINE, w, 3]``."""
-        if not lines:
-            return []
-        found, _ = self._engine.text_rec([line[..., ::-1] for line in lines])  # the recogniser takes blue first
-        return [(str(text), float(confidence)) for text, confidence, *_ in found]
-
-    def search(self, picture: np.ndarray) -> str:
-        """All texts found in a picture, ``uint8 [H, W, 3]``, from top to bottom."""
-        found, _ = self._engine(np.ascontiguousarray(picture[..., ::-1]), use_cls=False)
-        return " ".join(str(text) for _, text, _ in found) if found else ""
-
-
-def line_of(picture: np.ndarray, box: Box) -> np.ndarray:
-    """A box of a picture as a line of text to be read, ``uint8 [LINE, w, 3]``."""
-    top, left, bottom, right = box
-    crop = Image.fromarray(picture[top:bottom, left:right])
-    width = max(1, round(crop.width * LINE / crop.height))
-    return np.asarray(crop.resize((width, LINE), Image.Resampling.BICUBIC))
-
-
-def letters(text: str) -> str:
-    """The letters and digits of a text, in lower case."""
-    return "".join(sign for sign in text.casefold() if sign.isalnum())
-
-
-def similarity(first: str, second: str) -> float:
-    """How alike two texts are, in [0, 1]: twice the letters they share in order, over all letters of both."""
-    first, second = letters(first), letters(second)
-    if not first or not second:
-        return float(first == second)
-    return SequenceMatcher(None, first, second, autojunk=False).ratio()
 
 
 def headline_texts(requirement: Requirement, count: int) -> list[str]:

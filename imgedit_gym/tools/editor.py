@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from imgedit_gym.art.stock import Stock
-from imgedit_gym.core.arguments import is_number
+from imgedit_gym.core.arguments import check_whole, is_number
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.region import RegionBatch
@@ -125,14 +125,14 @@ class EditorTool(Tool):
                 raise ImgEditError(f"name must be text; found {name!r}")
             self.id = name
         for what, value, low, high in (("least", least, 1, _LARGEST), ("feather", feather, 1, 64)):
-            _check_whole(what, value, low, high)
+            check_whole(what, value, low, high)
         if size is not None:
-            _check_whole("size", size, 8, _LARGEST)
+            check_whole("size", size, 8, _LARGEST)
         if margin is not None and not (is_number(margin) and 0.0 <= margin <= 8.0):
             raise ImgEditError(f"margin must be a number from 0 to 8, or None for the whole picture; found {margin!r}")
         if reach not in REACHES:
             raise ImgEditError(f"reach must be one of {REACHES}; found {reach!r}")
-        _check_whole("seed", seed, 0, 2**63 - 1)
+        check_whole("seed", seed, 0, 2**63 - 1)
         if not isinstance(cache, (bool, str)) or cache == "":
             raise ImgEditError(f"cache must be True, False or the path of a file; found {cache!r}")
         self.wording = Wording(prompt, self.base_wording)
@@ -333,8 +333,3 @@ def _verb_codes(verbs: Sequence[str] | None) -> list[int]:
     if isinstance(verbs, str) or not verbs or any(verb not in VERBS[1:] for verb in verbs):
         raise ImgEditError(f"verbs must be a list of some of {VERBS[1:]}, or None for all; found {verbs!r}")
     return [VERBS.index(verb) for verb in verbs]
-
-
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ImgEditError(f"{name} must be a whole number from {low} to {high}; found {value!r}")
