@@ -13,7 +13,7 @@ import gymnasium as gym
 import pytest
 from stable_baselines3.common.vec_env import VecEnv
 
-from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.core.registry import JUDGES, REGIONS
 from tests.docs.snippets import ROOT, name_of, pages, python_blocks
 from tests.judges.server import serving
 
@@ -40,7 +40,8 @@ def test_there_are_blocks():
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
 def test_the_python_of_a_page_runs(page, small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(JUDGES, "_entries", dict(JUDGES._entries))
+    for registry in (JUDGES, REGIONS):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     names = {"__name__": "snippet"}
     for number, block in enumerate(python_blocks(page)):
         code = compile(block.body, f"{page.name}, block {number}", "exec")

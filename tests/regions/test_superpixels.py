@@ -25,11 +25,6 @@ PHOTOS = ("astronaut", "chelsea", "coffee")
 SIZE = 96
 
 
-@pytest.fixture(autouse=True)
-def _nothing_kept():
-    pictures.KEPT_FOUND.clear()
-
-
 @pytest.fixture(scope="module")
 def photos():
     return [np.asarray(Image.fromarray(getattr(data, name)()).resize((SIZE, SIZE))) for name in PHOTOS]
@@ -46,15 +41,7 @@ def engine_of(make_engine):
     return make
 
 
-def all_regions(engine, row):
-    return engine.regions.regions(torch.full((N_REGIONS,), row), torch.arange(N_REGIONS))
-
-
-def same(one, other):
-    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("masks", "boxes", "cells", "areas"))
-
-
-def test_they_tile_the_picture(photos, engine_of):
+def test_they_tile_the_picture(photos, engine_of, all_regions):
     engine = engine_of(photos)
     for row in range(len(photos)):
         found = all_regions(engine, row)
@@ -70,7 +57,7 @@ def test_they_tile_the_picture(photos, engine_of):
             assert box == [*where.min(0).values.tolist(), *(where.max(0).values + 1).tolist()]
 
 
-def test_they_follow_edges(engine_of):
+def test_they_follow_edges(engine_of, all_regions):
     at = np.indices((SIZE, SIZE)).sum(0)
     dark = at < SIZE
     engine = engine_of([np.where(dark[..., None], 20, 220).astype(np.uint8).repeat(3, 2)])
@@ -85,7 +72,7 @@ def test_they_follow_edges(engine_of):
     assert (np.minimum(shares, 1 - shares) > 0.3).any()
 
 
-def test_any_picture_will_do(engine_of):
+def test_any_picture_will_do(engine_of, all_regions):
     rng = np.random.default_rng(0)
     flat = np.full((SIZE, SIZE, 3), 90, np.uint8)
     noise = rng.integers(256, size=(SIZE, SIZE, 3), dtype=np.uint8)
@@ -95,13 +82,13 @@ def test_any_picture_will_do(engine_of):
 
 
 @pytest.mark.parametrize("size", [64, 100])
-def test_sizes_that_the_lattice_does_not_divide(size, make_engine):
+def test_sizes_that_the_lattice_does_not_divide(size, make_engine, all_regions):
     engine = make_engine(2, image_size=size, regions="superpixels")
     engine.reset([0, 1], [3, 4])
     assert all_regions(engine, 1).masks[1:].any(0).all()
 
 
-def test_the_same_on_any_batch_size(photos, engine_of):
+def test_the_same_on_any_batch_size(photos, engine_of, same):
     together = engine_of(photos)
     rows, index = torch.tensor([2, 0, 2, 1]), torch.tensor([9, 30, 0, 64])
     found = together.regions.regions(rows, index)
@@ -111,7 +98,7 @@ def test_the_same_on_any_batch_size(photos, engine_of):
         assert same(alone, found.rows(torch.tensor([at])))
 
 
-def test_a_picture_is_worked_out_once(photos, engine_of, monkeypatch):
+def test_a_picture_is_worked_out_once(photos, engine_of, monkeypatch, all_regions):
     engine = engine_of([photos[0], photos[1], photos[0]])
     asked = []
     one = type(engine.regions)._find
@@ -142,7 +129,7 @@ def test_one_call_a_step_for_all_environments(photos, engine_of, monkeypatch):
     assert calls == [3]
 
 
-def test_they_stay_while_the_canvas_changes(photos, engine_of):
+def test_they_stay_while_the_canvas_changes(photos, engine_of, all_regions, same):
     engine = engine_of(photos)
     before = [all_regions(engine, row) for row in range(len(photos))]
     pictures.KEPT_FOUND.clear()
@@ -151,14 +138,14 @@ def test_they_stay_while_the_canvas_changes(photos, engine_of):
     assert all(same(all_regions(engine, row), found) for row, found in enumerate(before))
 
 
-def test_a_new_task_has_regions_of_its_own(photos, engine_of):
+def test_a_new_task_has_regions_of_its_own(photos, engine_of, all_regions, same):
     engine = engine_of(photos)
     held = [all_regions(engine, row) for row in range(3)]
     engine.reset_user_task(0, {"image": photos[2], "instruction": "make it darker"})
     assert same(all_regions(engine, 0), held[2]) and same(all_regions(engine, 1), held[1])
 
 
-def test_a_copied_state_has_the_same_regions(photos, engine_of):
+def test_a_copied_state_has_the_same_regions(photos, engine_of, all_regions, same):
     engine = engine_of(photos)
     other = engine_of([photos[0]])
     other.set_state(0, engine.get_state(1))
@@ -170,7 +157,7 @@ def test_a_copied_state_has_the_same_regions(photos, engine_of):
     assert not torch.equal(other.canvas[0], other.batch.images[0])
 
 
-def test_finding_undoes_naming(photos, engine_of, make_engine):
+def test_finding_undoes_naming(photos, engine_of, make_engine, all_regions):
     engine = make_engine(1, image_size=SIZE, regions="superpixels")
     box = (24, 36, 60, 72)
     objects = [{"name": "mug", "box": box}]
@@ -299,14 +286,11 @@ def test_an_empty_region_is_masked_out_of_joint_actions():
     env.close()
 
 
-def test_a_provider_of_ones_own_as_the_docs_show_it(started):
+def test_a_provider_of_ones_own_as_the_docs_show_it(started, all_regions, monkeypatch):
     text = (Path(__file__).parents[2] / "docs" / "regions.md").read_text(encoding="utf-8")
-    known = dict(REGIONS._entries)
-    try:
-        exec(text.split("```python\n")[1].split("```")[0], {})
-        engine = started(2, regions="bright")
-    finally:
-        REGIONS._entries = known
-    found = all_regions(engine, 1)
+    example = next(block for block in text.split("```python\n") if "class BrightRegions" in block)
+    monkeypatch.setattr(REGIONS, "_entries", dict(REGIONS._entries))
+    exec(example.split("```")[0], {})
+    found = all_regions(started(2, regions="bright"), 1)
     assert 0.2 < found.masks[1:].float().mean() <= 0.5
     assert (found.masks[1:] == found.masks[1]).all()
