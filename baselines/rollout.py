@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ class Episode:
     """
 
     agent: str
-    seed: int
+    seed: int | None
     task_id: str
     instruction: str
     plan: tuple[str, ...]
@@ -65,6 +65,7 @@ def run_episodes(
     arguments: dict[str, Any],
     pictured: int = 0,
     progress: Callable[[int], None] = lambda done: None,
+    keys: Sequence[int] | None = None,
 ) -> list[Episode]:
     """Run one episode per seed, all in one batch.
 
@@ -75,13 +76,18 @@ def run_episodes(
         arguments: Keyword arguments of :class:`imgedit_gym.engine.Engine`, without the planner.
         pictured: For how many of the episodes, from the first on, the picture after every step is kept.
         progress: Told how many plan steps have been carried out over all episodes.
+        keys: Keys of the tasks, in place of those that the seeds draw.
 
     Returns:
         Episodes in the order of the seeds; seconds are the batch's share.
     """
     n = len(seeds)
     engine = Engine(n, **arguments, planner="oracle" if agent.privileged else "agent")
-    engine.reset(range(n), seeds)
+    if keys is None:
+        engine.reset(range(n), seeds)
+    else:
+        engine.seed(range(n), seeds)
+        engine.reset_keys(range(n), keys)
     context = AgentContext.of(engine, seeds[0] if seeds else 0)
     started = time.perf_counter()
     agent.begin(context)
@@ -94,7 +100,7 @@ def run_episodes(
     episodes = [
         Episode(
             agent=name,
-            seed=seed,
+            seed=seed if keys is None else None,
             task_id=engine.tasks.task_id(engine.batch, row),
             instruction=engine.tasks.instruction(engine.batch, row),
             plan=tuple(step.text for step in engine.plan(row)),

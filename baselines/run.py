@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from imgedit_gym.core.registry import JUDGES, REGIONS, TASKS
 
 SCHEMA = 1
 FLOOR, CEILING = "no-op", "oracle"
+EPISODES = 100
 PICTURED = 16
 """Tasks whose pictures go into the page and the gallery."""
 
@@ -53,8 +55,12 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--tools", default="pixel", help="ids, separated by commas, or JSON")
     parser.add_argument("--regions", default="segments", help="what a cell stands for: an id or a JSON object")
     parser.add_argument("--split", default="test", help="split of the tasks")
-    parser.add_argument("--episodes", type=int, default=100, help="tasks, each played by every agent")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first task; the next take the next ones")
+    parser.add_argument(
+        "--episodes", type=int, default=None, help="tasks, each played by every agent; 100, or all if fewer"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the first task, or its place in a folder or data set"
+    )
     parser.add_argument("--judge", default="checklist", help="id of a judge, or a JSON object with its arguments")
     parser.add_argument("--image-size", type=int, default=128, help="edge of the pictures, 64 to 512")
     parser.add_argument("--font", default=None, help="another colour-emoji font, for the split test-art")
@@ -84,7 +90,7 @@ def check(options: argparse.Namespace) -> list[str]:
     judge_spec(options.judge)
     tool_specs(options.tools)
     plugin_spec("--regions", options.regions, REGIONS)
-    check_episodes(options)
+    check_episodes(argparse.Namespace(episodes=1 if options.episodes is None else options.episodes, seed=options.seed))
     check_folder(options.out)
     return [name for name in names if name not in barred]
 
@@ -155,6 +161,7 @@ def _run(options: argparse.Namespace) -> None:
     names = check(options)
     console = Console()
     from baselines.report import draw_gallery, print_table, write_page
+    from imgedit_gym.engine import Engine
     from imgedit_gym.trajectory import write_trajectories
 
     arguments: dict[str, Any] = {
@@ -169,8 +176,15 @@ def _run(options: argparse.Namespace) -> None:
     if options.regions != "segments":
         arguments["regions"] = plugin_spec("--regions", options.regions, REGIONS)
     judge = JUDGES.build(arguments["judge"])
-    on_engine = {**arguments, "judge": judge}
-    seeds = list(range(options.seed, options.seed + options.episodes))
+    source = Engine(1, **{**arguments, "judge": judge}).tasks
+    on_engine = {**arguments, "judge": judge, "tasks": source}
+    n_records = len(source) if hasattr(source, "__len__") else None
+    episodes = options.episodes or min(EPISODES, n_records or EPISODES)
+    seeds = list(range(options.seed, options.seed + episodes))
+    keys = None if n_records is None else [source.key(place) for place in seeds]
+    console.print(_told_of(source.credits, n_records), highlight=False)
+    if not source.exact and judge.id == "checklist":
+        console.print("The judge 'checklist' measures: requests in words it cannot judge. A model can: --judge vlm")
     runs: dict[str, list[Episode]] = {}
     columns = (
         TextColumn("{task.description:<14}"),
@@ -189,6 +203,7 @@ def _run(options: argparse.Namespace) -> None:
                     on_engine,
                     pictured=PICTURED,
                     progress=partial(_advance, progress, bar),
+                    keys=keys,
                 )
                 total = sum(len(episode.steps) for episode in runs[name])
                 progress.update(bar, total=total, completed=total)
@@ -197,15 +212,16 @@ def _run(options: argparse.Namespace) -> None:
     results = {
         "schema": SCHEMA,
         "agents": summarise(runs, options.seed),
-        "episodes": options.episodes,
+        "episodes": episodes,
         "seed": options.seed,
         "split": options.split,
         "judge": options.judge,
         "judged_by": describe_judge(judge),
         "image_size": options.image_size,
         "device": options.device,
-        "command": _command(options, names),
+        "command": _command(options, names, episodes),
         "given": given(names),
+        "tasks": source.credits,
         "environment": {"id": "ImageEdit-v0", "arguments": arguments},
         "versions": versions(),
     }
@@ -224,11 +240,17 @@ def _run(options: argparse.Namespace) -> None:
         console.print(f"wrote {options.out / name}")
 
 
-def _command(options: argparse.Namespace, names: list[str]) -> str:
+def _told_of(credits: Mapping[str, str], n_records: int | None) -> str:
+    """What is told of tasks when they are opened: name, number and licence."""
+    number = "" if n_records is None else f", {n_records} tasks"
+    address = f" ({credits['url']})" if "url" in credits else ""
+    return f"Tasks: {credits['name']}{number}. Licence: {credits['licence']}{address}."
+
+
+def _command(options: argparse.Namespace, names: list[str], episodes: int) -> str:
     """The command line that gives the same results again."""
-    words = {"agents": ",".join(names)}
-    words |= {name: str(getattr(options, name)) for name in ("split", "episodes", "seed", "judge")}
-    words["image-size"] = str(options.image_size)
+    words = {"agents": ",".join(names), "split": options.split, "episodes": str(episodes), "seed": str(options.seed)}
+    words |= {"judge": options.judge, "image-size": str(options.image_size)}
     for name, default in (("tasks", "adverts"), ("tools", "pixel"), ("regions", "segments"), ("font", None)):
         if getattr(options, name) != default:
             words[name] = str(getattr(options, name))

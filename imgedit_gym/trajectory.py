@@ -245,7 +245,7 @@ def trajectory_of(
     from imgedit_gym.envs.episode import Words, requirements_of, scores_of
 
     engine = env.engine
-    if row in engine.batch.texts and user_task is None:
+    if int(engine.batch.keys[row]) < 0 and user_task is None:
         raise ImgEditError("trajectory: the task is a user's own, so it must be given; record_episode does that")
     words = Words.read(engine, row)
     history = engine.history(row)
@@ -361,14 +361,10 @@ def package_versions() -> dict[str, str]:
 
 
 def pack_user_task(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The reset options of a user's own task as JSON can hold them: the image as PNG in base 64."""
-    from PIL import Image
-
-    image = options["image"]
-    picture = Image.fromarray(rgb_pixels(image) if isinstance(image, Image.Image) else image)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    packed: dict[str, Any] = {"image": base64.b64encode(file.getvalue()).decode("ascii")}
+    """The reset options of a user's own task as JSON can hold them: image and mask as PNG in base 64."""
+    packed: dict[str, Any] = {"image": _packed(options["image"])}
+    if options.get("mask") is not None:
+        packed["mask"] = _packed(options["mask"])
     for key in ("instruction", "objects", "headline_box", "checklist"):
         if options.get(key) is not None:
             packed[key] = json.loads(json.dumps(options[key], default=_plain))
@@ -385,11 +381,26 @@ def unpack_user_task(packed: Mapping[str, Any]) -> dict[str, Any]:
         ImgEditError: If the image is not a PNG in base 64 of at most :data:`~imgedit_gym.core.images.MAX_SIDE` pixels a
             side.
     """
-    try:
-        png = base64.b64decode(packed["image"], validate=True)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ImgEditError(f"user_task: expected an image as PNG in base 64; {error}") from None
-    return {**packed, "image": read_image(png, "user_task", ("PNG",))}
+    pictures = {}
+    for key in ("image", "mask") if "mask" in packed else ("image",):
+        try:
+            png = base64.b64decode(packed[key], validate=True)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ImgEditError(f"user_task: expected an image as PNG in base 64; {error}") from None
+        pictures[key] = read_image(png, "user_task", ("PNG",))
+    return {**packed, **pictures}
+
+
+def _packed(image: Any) -> str:
+    """Pixels or a Pillow image as PNG in base 64."""
+    from PIL import Image
+
+    pixels = rgb_pixels(image) if isinstance(image, Image.Image) else np.asarray(image)
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * 255
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _plain(value: Any) -> Any:

@@ -38,7 +38,8 @@ class Kind(IntEnum):
     COUNT = 8
     """Of set ``arg`` there are at most ``count`` objects, and no fewer than ``slot``."""
     INSTRUCTION = 9
-    """The instruction as a whole is carried out. Only a model can tell: a measurement finds 0."""
+    """What the requirement's text says, the instruction as a whole where there is no other. Only a model can tell: a
+    measurement finds 0, and the checklist judge's judgements are invalid."""
 
 
 COLUMNS = ("kind", "step", "slot", "arg", "count")

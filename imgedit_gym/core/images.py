@@ -55,6 +55,9 @@ FITS = ("letterbox", "crop", "stretch")
 BAR = 128
 """Level of the bars of ``letterbox``."""
 
+_ORIENTATION = 0x0112
+"""Tag of EXIF that tells how an image is turned."""
+
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits; ``I`` holds them in 32."""
 
@@ -73,18 +76,23 @@ def read_image(source: str | os.PathLike[str] | bytes, where: str = "", formats:
     Raises:
         ImgEditError: If there is no such file, or the image is refused; see the module.
     """
-    with _opened(source, where, formats) as (image, told):
+    with _opened(source, where, formats) as (image, told, _):
         return _pixels(image, told)
 
 
 def image_size(source: str | os.PathLike[str] | bytes, where: str = "") -> tuple[int, int]:
-    """Height and width of an image file as it is stored, without unpacking it; all but its pixels is checked.
+    """Height and width of an image file, upright, without unpacking it; all but its pixels is checked.
 
     Raises:
         ImgEditError: As :func:`read_image`, but for damage that only unpacking finds.
     """
-    with _opened(source, where, FORMATS) as (image, _):
-        return image.height, image.width
+    with _opened(source, where, FORMATS) as (image, _, content):
+        turned = False
+        told = image.format != "PNG" or b"eXIf" in content or b"exif" in content  # to look for it unpacks PNG files
+        if told and image.format != "TIFF":  # which Pillow turns itself
+            with suppress(Exception), _strictly():
+                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def rgb_pixels(image: Image, where: str = "image") -> np.ndarray:
@@ -101,8 +109,10 @@ def rgb_pixels(image: Image, where: str = "image") -> np.ndarray:
 
 
 @contextmanager
-def _opened(source: str | os.PathLike[str] | bytes, where: str, formats: Sequence[str]) -> Iterator[tuple[Image, str]]:
-    """An image whose header has been read and checked, and what messages begin with."""
+def _opened(
+    source: str | os.PathLike[str] | bytes, where: str, formats: Sequence[str]
+) -> Iterator[tuple[Image, str, bytes]]:
+    """An image whose header has been read and checked, what messages begin with, and the file's content."""
     from PIL import Image as pillow
     from PIL import UnidentifiedImageError
 
@@ -123,7 +133,7 @@ def _opened(source: str | os.PathLike[str] | bytes, where: str, formats: Sequenc
         raise ImgEditError(f"{told}: expected a whole image; {_first_line(error)}") from None
     with image:
         _check(image, told)
-        yield image, told
+        yield image, told, content
 
 
 def _read_file(path: Path, told: str) -> bytes:

@@ -55,10 +55,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 
 
-def normalise(text: str) -> str:
-    """Collapse white space, drop control characters and cut at :data:`MAX_TEXT`."""
+def normalise(text: str, most: int = MAX_TEXT) -> str:
+    """Collapse white space, drop control characters and cut at ``most`` characters."""
     kept = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(kept.split())[:MAX_TEXT].strip()
+    return " ".join(kept.split())[:most].strip()
 
 
 @dataclass(frozen=True)

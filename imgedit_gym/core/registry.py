@@ -142,6 +142,8 @@ ORCHESTRATORS = Registry("orchestrator")
 def register_builtins() -> None:
     """Name everything that ships with the package; nothing is imported yet."""
     TASKS.register("adverts", "imgedit_gym.tasks.adverts.source:Adverts")
+    TASKS.register("folder", "imgedit_gym.tasks.folder:FolderTasks")
+    TASKS.register("dataset", "imgedit_gym.tasks.public.source:DatasetTasks")
     for planner in ("oracle", "none", "rules", "agent"):
         PLANNERS.register(planner, f"imgedit_gym.planners.{planner}:{planner.capitalize()}Planner")
     PLANNERS.register("language", "imgedit_gym.planners.language:LanguagePlanner")

@@ -25,6 +25,8 @@ class TaskSource(TaskReader, Protocol):
         vocabulary: Codes of plan steps.
         stock: Art that tools may paste from, a :class:`Stock` of the room ``art``.
         exact: Whether the answers are known: requirements can be measured, and the oracle's plan serves them.
+        credits: What is to be told where its pictures are shown: ``name`` and ``licence``, and ``url`` where there is
+            one.
     """
 
     id: str
@@ -32,6 +34,7 @@ class TaskSource(TaskReader, Protocol):
     vocabulary: Vocabulary
     stock: Any
     exact: bool
+    credits: dict[str, str]
 
     def allocate(self, n: int) -> TaskBatch:
         """Room for n tasks, with this source as the batch's ``reader``."""

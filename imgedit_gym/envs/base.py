@@ -84,6 +84,11 @@ class EngineEnv(gym.Env[Any, Any]):
         self._check_begun("render")
         return shared.frame(self.engine, 0, self._read(), self.render_mode)
 
+    @property
+    def credits(self) -> dict[str, str]:
+        """Name and licence of what the tasks are made of, and its address where there is one."""
+        return dict(self.engine.tasks.credits)
+
     def close(self) -> None:
         """Close what the judge has open, if anything. May be called again."""
         self.engine.close()
@@ -261,6 +266,11 @@ class EngineVectorEnv(VectorEnv[Arrays, Any, Any]):
         self._check_begun("render")
         words = (Words.read(self.engine, row) for row in range(self.num_envs))
         return tuple(shared.frame(self.engine, row, said, self.render_mode) for row, said in enumerate(words))
+
+    @property
+    def credits(self) -> dict[str, str]:
+        """Name and licence of what the tasks are made of, and its address where there is one."""
+        return dict(self.engine.tasks.credits)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let go of the engine and its memory."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.verdict import Verdict, combination, weigh
 from imgedit_gym.judges.base import Cases, Judge
 
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
     from imgedit_gym.models.store import Store
 
 
+UNTOLD = "no measurement tells whether an instruction was carried out: take a judge that asks a model"
+
+
 class ChecklistJudge(Judge):
     """Judges by measurement alone.
+
+    A task with a requirement of kind ``instruction`` cannot be judged so: its judgements are invalid.
 
     Args:
         combine: How E, P and Q make the score: a name of :data:`imgedit_gym.core.verdict.COMBINATIONS`.
@@ -33,6 +39,9 @@ class ChecklistJudge(Judge):
         found = cases.checklist.measure(cases.canvas, cases.rows)
         execution, score, success = weigh(found, cases.wanted, cases.due, self.combine)
         n, device = len(cases), cases.canvas.device
+        untold = (cases.wanted[..., 0] == Kind.INSTRUCTION).any(1)
+        # only tasks that users brought along ask for what cannot be measured
+        rows = untold.nonzero().flatten().tolist() if cases.batch.texts else ()
         return Verdict(
             execution=execution,
             preservation=found.preservation,
@@ -41,7 +50,8 @@ class ChecklistJudge(Judge):
             requirements=found.requirements,
             success=success,
             preserved=found.preserved,
-            valid=torch.ones(n, dtype=torch.bool, device=device),
+            valid=~untold,
+            reasons=dict.fromkeys(rows, UNTOLD),
             calls=torch.zeros(n, device=device),
         )
 

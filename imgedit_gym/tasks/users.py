@@ -15,16 +15,18 @@ headline           ``text``; needs ``headline_box``
 tone               ``tone``
 ================== ==========================================================
 
-There may be one requirement each of the last four kinds, which are about the picture as a whole.
+There may be one requirement each of the last four kinds, which are about the picture as a whole. An entry that is text,
+or of kind ``instruction`` with a ``text``, is a requirement that no measurement tells.
 
 Without a checklist the instruction itself is the only requirement, of kind ``instruction``. Judges that ask a model can
-tell whether it was carried out; the checklist judge cannot, and finds 0.
+tell whether it was carried out; judgements of the checklist judge are invalid then.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -32,9 +34,16 @@ import numpy as np
 import torch
 
 from imgedit_gym.art.stock import Stock
-from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, MAX_REQUIREMENTS, Kind, Requirement
+from imgedit_gym.core.checklist import (
+    LABEL_HEADLINE,
+    LABEL_PICTURE,
+    MAX_OBJECTS,
+    MAX_REQUIREMENTS,
+    Kind,
+    Requirement,
+)
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.images import MAX_SIDE, fit_image, rgb_pixels
+from imgedit_gym.core.images import MAX_SIDE, Placement, fit_image, rgb_pixels
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 from imgedit_gym.core.plan import PICTURE, Plan, PlanStep, normalise, parse_plan
 from imgedit_gym.core.tasks import TaskBatch, TaskTexts
@@ -44,8 +53,144 @@ from imgedit_gym.kernels.fill import fill_from_borders
 _ONE_OF_EACH = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR, Kind.HEADLINE, Kind.TONE)
 """Kinds that a picture is measured for once."""
 
-OPTIONS = ("image", "instruction", "objects", "headline_box", "plan", "checklist")
+_UNMEASURED = (0, -1, 0)
+"""Slot, argument and count of a requirement that nothing measures."""
+
+OPTIONS = ("image", "instruction", "objects", "headline_box", "plan", "checklist", "mask")
+MAX_WORDS = 2000
+"""Longest instruction, and longest requirement in words, in characters."""
+
+MARKED = "marked area"
+"""Name of what a mask marks."""
+
 _REACH = "top, left, bottom, right in pixels of the image given"
+
+
+@dataclass(frozen=True)
+class UserTask:
+    """What is said of a task of a user's own, checked.
+
+    Attributes:
+        instruction: The request.
+        plan: Its plan; the request itself where none is given.
+        names: Objects, by label from 1 on; a marked area is the last.
+        boxes: Top, left, bottom, right of the objects in pixels of the batch.
+        marked: Whether a mask marks where the edit belongs.
+        headline_box: The headline's box, or ``None``.
+        wanted: Each requirement with its slot, argument and count.
+    """
+
+    instruction: str
+    plan: Plan
+    names: tuple[str, ...]
+    boxes: tuple[tuple[int, int, int, int], ...]
+    marked: bool
+    headline_box: tuple[int, int, int, int] | None
+    wanted: tuple[tuple[Requirement, tuple[int, int, int]], ...]
+
+    @classmethod
+    def read(
+        cls, options: Mapping[str, Any], place: Placement, max_steps: int, stock: Stock, set_index: Callable[[str], int]
+    ) -> UserTask:
+        """Check options, all but the pixels of image and mask.
+
+        Args:
+            options: See :func:`load_user_task`.
+            place: Where the image lies in the batch's pictures.
+            max_steps: Longest plan.
+            stock: The art, for objects to be recognised and headlines to be read.
+            set_index: Index of the object set of a name, -1 for none.
+
+        Raises:
+            ImgEditError: If an option is not what is expected.
+        """
+        instruction = options.get("instruction")
+        if not isinstance(instruction, str) or not normalise(instruction):
+            raise ImgEditError(f"a task of your own needs an 'instruction' (text); found {instruction!r}")
+        instruction = _whole(instruction, "instruction")
+        marked = options.get("mask") is not None
+        names, boxes = _objects(options.get("objects", ()), place, MAX_OBJECTS - marked)
+        if marked:
+            names.append(MARKED)
+        headline_box = options.get("headline_box")
+        text_box = None
+        if headline_box is not None:
+            text_box = _fitted(_scaled(headline_box, place, "headline_box"), stock, place.size)
+        plan = options.get("plan")
+        steps = parse_plan(plan, max_steps) if plan is not None else (PlanStep("edit", PICTURE, instruction),)
+        checklist = options.get("checklist", ())
+        wanted = _requirements(checklist, names, stock, set_index, text_box is not None, len(steps))
+        if not wanted:
+            wanted = [(Requirement(Kind.INSTRUCTION, instruction, len(steps) - 1), _UNMEASURED)]
+        return cls(instruction, steps, tuple(names), tuple(boxes), marked, text_box, tuple(wanted))
+
+    def write(
+        self,
+        batch: TaskBatch,
+        row: int,
+        picture: np.ndarray,
+        marks: np.ndarray | None,
+        task_id: str,
+        stock: Stock,
+        vocabulary: Vocabulary,
+        set_index: Callable[[str], int],
+    ) -> None:
+        """Write the task into a row of a batch.
+
+        Args:
+            batch: The batch.
+            row: Which row.
+            picture: The image at the batch's size, ``uint8 [S, S, 3]``.
+            marks: The mask at the batch's size, ``bool [S, S]``, where there is one.
+            task_id: Name of the task.
+            stock: The art.
+            vocabulary: Codes of plan steps.
+            set_index: Index of the object set of a name, -1 for none.
+        """
+        segments = np.zeros((batch.size, batch.size), np.uint8)
+        box, names = self.headline_box, self.names
+        if box is not None:
+            segments[box[0] : box[2], box[1] : box[3]] = LABEL_HEADLINE
+        spared = set()
+        if marks is not None:
+            segments[marks] = len(names)
+            spared.add(len(names))
+        for label, (top, left, bottom, right) in enumerate(self.boxes, start=1):
+            segments[top:bottom, left:right] = label
+            if marks is not None and marks[top:bottom, left:right].mean() > 0.5:
+                spared.add(label)
+        image = torch.from_numpy(picture).to(batch.device)
+        labels = torch.from_numpy(segments).to(batch.device)
+        batch.images[row] = image
+        batch.segments[row] = labels
+        batch.mattes[row] = torch.where(labels == 0, 255, 0)
+        whole = torch.tensor([[0, 0, batch.size, batch.size]], dtype=torch.int32, device=batch.device)
+        batch.plates[row] = fill_from_borders(image[None], (labels != 0)[None], whole)[0]
+        batch.slots[row] = -1
+        for slot, name in enumerate(names):
+            known = set_index(name)
+            batch.slots[row, slot] = known if 0 <= known < stock.n_objects else -2
+        batch.light[row] = 1.0
+        batch.background[row] = -1
+        batch.headline[row] = -1 if box is None else -2
+        batch.headline_panel[row] = 0
+        batch.headline_box[row] = torch.tensor(box or (0, 0, 0, 0), dtype=torch.int32)
+        _write_rows(batch, row, self.wanted, len(names), box is not None)
+        batch.keep[row, sorted(spared)] = 0
+        batch.plan[row] = 0
+        batch.plan_labels[row] = LABEL_PICTURE
+        batch.plan_cells[row] = -1
+        for index, step in enumerate(self.plan):
+            batch.plan[row, index] = torch.tensor(vocabulary.encode(step), dtype=torch.int32)
+            if step.target in names:
+                batch.plan_labels[row, index] = names.index(step.target) + 1
+            elif marks is not None and step.verb == "edit":
+                batch.plan_labels[row, index] = len(names)
+        batch.plan_length[row] = len(self.plan)
+        batch.keys[row] = -1
+        batch.goals[row] = -1
+        requirements = tuple(requirement for requirement, _ in self.wanted)
+        batch.texts[row] = TaskTexts(task_id, self.instruction, self.plan, requirements, names)
 
 
 def load_user_task(
@@ -63,7 +208,8 @@ def load_user_task(
         row: Which row.
         options: ``image`` (``uint8 [H, W, 3]`` or a Pillow image, resized to the batch's size), ``instruction``
             (text), and optionally ``objects`` (a list of ``{"name", "box"}``), ``headline_box`` (a box), ``plan``
-            (what :func:`imgedit_gym.core.plan.parse_plan` takes) and ``checklist`` (see the module).
+            (what :func:`imgedit_gym.core.plan.parse_plan` takes), ``checklist`` (see the module) and ``mask``
+            (``bool`` or ``uint8 [H, W]``, or a Pillow image: where the edit belongs; all else is to be preserved).
         stock: The art, for objects to be recognised and headlines to be read.
         vocabulary: Codes of plan steps.
         set_index: Index of the object set of a name, -1 for none.
@@ -71,66 +217,48 @@ def load_user_task(
     Raises:
         ImgEditError: If an option is not what is expected; the row is left as it was.
     """
-    picture, scale = _picture(options.get("image"), batch.size)
-    instruction = options.get("instruction")
-    if not isinstance(instruction, str) or not normalise(instruction):
-        raise ImgEditError(f"a task of your own needs an 'instruction' (text); found {instruction!r}")
-    names, boxes = _objects(options.get("objects", ()), scale, batch.size)
-    headline_box = options.get("headline_box")
-    text_box = (0, 0, 0, 0) if headline_box is None else _scaled(headline_box, scale, "headline_box", batch.size)
-    text_box = _fitted(text_box, stock, batch.size) if headline_box is not None else text_box
-    plan = options.get("plan")
-    steps: Plan = (
-        parse_plan(plan, batch.plan.shape[1]) if plan is not None else (PlanStep("edit", PICTURE, instruction),)
-    )
-    wanted = _requirements(options.get("checklist", ()), names, stock, set_index, headline_box is not None, len(steps))
-    if not wanted:
-        wanted = [(Requirement(Kind.INSTRUCTION, normalise(instruction), len(steps) - 1), (0, -1, 0))]
-
-    segments = np.zeros((batch.size, batch.size), np.uint8)
-    if headline_box is not None:
-        segments[text_box[0] : text_box[2], text_box[1] : text_box[3]] = LABEL_HEADLINE
-    for label, (top, left, bottom, right) in enumerate(boxes, start=1):
-        segments[top:bottom, left:right] = label
-    image = torch.from_numpy(picture).to(batch.device)
-    labels = torch.from_numpy(segments).to(batch.device)
-    batch.images[row] = image
-    batch.segments[row] = labels
-    batch.mattes[row] = torch.where(labels == 0, 255, 0)
-    whole = torch.tensor([[0, 0, batch.size, batch.size]], dtype=torch.int32, device=batch.device)
-    batch.plates[row] = fill_from_borders(image[None], (labels != 0)[None], whole)[0]
-    batch.slots[row] = -1
-    for slot, name in enumerate(names):
-        known = set_index(name)
-        batch.slots[row, slot] = known if 0 <= known < stock.n_objects else -2
-    batch.light[row] = 1.0
-    batch.background[row] = -1
-    batch.headline[row] = -2 if headline_box is not None else -1
-    batch.headline_panel[row] = 0
-    batch.headline_box[row] = torch.tensor(text_box, dtype=torch.int32)
-    _write_rows(batch, row, wanted, len(names), headline_box is not None)
-    batch.plan[row] = 0
-    batch.plan_labels[row] = 255
-    batch.plan_cells[row] = -1
-    for index, step in enumerate(steps):
-        batch.plan[row, index] = torch.tensor(vocabulary.encode(step), dtype=torch.int32)
-        if step.target in names:
-            batch.plan_labels[row, index] = names.index(step.target) + 1
-    batch.plan_length[row] = len(steps)
-    batch.keys[row] = -1
-    batch.goals[row] = -1
-    digest = hashlib.sha256(picture.tobytes() + instruction.encode()).hexdigest()[:12]
-    batch.texts[row] = TaskTexts(
-        task_id=f"user/{digest}",
-        instruction=normalise(instruction),
-        plan=steps,
-        requirements=tuple(requirement for requirement, _ in wanted),
-        names=tuple(names),
-    )
+    image, mask = _pixels(options.get("image")), options.get("mask")
+    picture, place = fit_image(image, batch.size, "stretch")
+    task = UserTask.read(options, place, batch.plan.shape[1], stock, set_index)
+    marks = None if mask is None else read_marks(mask, place, "stretch")
+    digest = hashlib.sha256(picture.tobytes() + options["instruction"].encode()).hexdigest()[:12]
+    task.write(batch, row, picture, marks, f"user/{digest}", stock, vocabulary, set_index)
 
 
-def _picture(image: Any, size: int) -> tuple[np.ndarray, tuple[float, float]]:
-    """The image at the batch's size, and how far rows and columns were scaled."""
+def read_marks(mask: Any, place: Placement, fit: str, where: str = "mask") -> np.ndarray:
+    """Where a mask marks the pictures of a batch.
+
+    Args:
+        mask: ``bool`` or ``uint8 [H, W]``, ``uint8 [H, W, 3]`` or a Pillow image of the size of the image; marked
+            where it is true, or lighter than middle grey.
+        place: Where the image lies.
+        fit: How it was fitted, one of :data:`imgedit_gym.core.images.FITS`.
+        where: What the error message begins with.
+
+    Returns:
+        ``bool [S, S]``, some of it true.
+
+    Raises:
+        ImgEditError: If it is no such mask, or marks nothing.
+    """
+    from PIL import Image
+
+    if isinstance(mask, Image.Image):
+        mask = rgb_pixels(mask, where)
+    shape = (place.height, place.width)
+    if not isinstance(mask, np.ndarray) or mask.dtype not in (np.bool_, np.uint8) or mask.shape[:2] != shape:
+        found = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise ImgEditError(f"{where}: expected a mask of the image's {shape[0]} x {shape[1]} pixels; found {found}")
+    if mask.ndim == 3:
+        mask = mask.mean(2)
+    marks = fit_image(np.where(mask > (0 if mask.dtype == np.bool_ else 127), 255, 0).astype(np.uint8), place.size, fit)
+    if not (marks[0] > 127).any():
+        raise ImgEditError(f"{where}: expected some of it to be marked; found nothing, or too little to be seen")
+    return marks[0] > 127
+
+
+def _pixels(image: Any) -> np.ndarray:
+    """An image that was handed over, as pixels."""
     from PIL import Image
 
     if isinstance(image, Image.Image):
@@ -141,16 +269,25 @@ def _picture(image: Any, size: int) -> tuple[np.ndarray, tuple[float, float]]:
     height, width = image.shape[:2]
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise ImgEditError(f"image: expected 1 to {MAX_SIDE} pixels a side; found {height} x {width}")
-    square, place = fit_image(image, size, "stretch")
-    return square, place.scale
+    return image
 
 
-def _scaled(box: Any, scale: tuple[float, float], where: str, size: int) -> tuple[int, int, int, int]:
+def _whole(text: str, where: str) -> str:
+    """A text on one line, nothing of it lost."""
+    told = normalise(text, len(text))
+    if len(told) > MAX_WORDS:
+        raise ImgEditError(f"{where}: expected at most {MAX_WORDS} characters; found {len(told)}")
+    return told
+
+
+def _scaled(box: Any, place: Placement, where: str) -> tuple[int, int, int, int]:
     edges = box if isinstance(box, (tuple, list)) and len(box) == 4 else ("",)
     if not all(isinstance(edge, (int, float)) and isfinite(edge) for edge in edges):
         raise ImgEditError(f"{where}: expected {_REACH}; found {box!r}")
-    top, left, bottom, right = (round(edge * scale[i % 2]) for i, edge in enumerate(box))
-    if not (0 <= top < bottom <= size and 0 <= left < right <= size):
+    top, left, bottom, right = box
+    inside = 0 <= top < bottom <= place.height and 0 <= left < right <= place.width
+    top, left, bottom, right = place.box(box)
+    if not inside or top >= bottom or left >= right:
         raise ImgEditError(f"{where}: expected {_REACH}, not empty and inside it; found {box!r}")
     return top, left, bottom, right
 
@@ -163,15 +300,15 @@ def _fitted(box: tuple[int, int, int, int], stock: Stock, size: int) -> tuple[in
     return top, left, top + height, left + width
 
 
-def _objects(objects: Any, scale: tuple[float, float], size: int) -> tuple[list[str], list[tuple[int, int, int, int]]]:
-    if not isinstance(objects, Sequence) or len(objects) > MAX_OBJECTS:
-        raise ImgEditError(f"objects: expected a list of at most {MAX_OBJECTS}; found {objects!r}")
+def _objects(objects: Any, place: Placement, most: int) -> tuple[list[str], list[tuple[int, int, int, int]]]:
+    if not isinstance(objects, Sequence) or isinstance(objects, str) or len(objects) > most:
+        raise ImgEditError(f"objects: expected a list of at most {most}; found {objects!r}")
     names, boxes = [], []
     for item in objects:
         if not isinstance(item, Mapping) or set(item) != {"name", "box"} or not isinstance(item["name"], str):
             raise ImgEditError(f"objects: expected mappings with the keys 'name' and 'box'; found {item!r}")
         names.append(normalise(item["name"]).lower())
-        boxes.append(_scaled(item["box"], scale, f"box of {item['name']!r}", size))
+        boxes.append(_scaled(item["box"], place, f"box of {item['name']!r}"))
     if len(set(names)) != len(names):
         raise ImgEditError(f"objects: expected names that differ; found {names}")
     return names, boxes
@@ -193,11 +330,13 @@ def _requirements(
 ) -> list[tuple[Requirement, tuple[int, int, int]]]:
     """Each requirement with its slot, argument and count."""
     if not isinstance(checklist, Sequence) or isinstance(checklist, str) or len(checklist) > MAX_REQUIREMENTS:
-        raise ImgEditError(f"checklist: expected a list of at most {MAX_REQUIREMENTS} mappings; found {checklist!r}")
+        raise ImgEditError(f"checklist: expected a list of at most {MAX_REQUIREMENTS} entries; found {checklist!r}")
     rows = []
     for entry in checklist:
+        if isinstance(entry, str):
+            entry = {"kind": "instruction", "text": entry}
         if not isinstance(entry, Mapping) or not isinstance(entry.get("kind"), str):
-            raise ImgEditError(f"checklist: expected mappings with the key 'kind'; found {entry!r}")
+            raise ImgEditError(f"checklist: expected texts, or mappings with the key 'kind'; found {entry!r}")
         step = entry.get("step", n_steps - 1)
         if not isinstance(step, int) or not 0 <= step < n_steps:
             raise ImgEditError(f"checklist: step must be a plan step from 0 to {n_steps - 1}; found {step!r}")
@@ -246,12 +385,20 @@ def _requirement(
         case "tone":
             tone = _choice(entry, "tone", TONES)
             return Kind.TONE, f"the picture is {TONES[tone]}", 0, tone, 0
-    known = "absent, color, present, background, background_color, headline, tone"
+        case "instruction":
+            if not isinstance(entry.get("text"), str) or not normalise(entry["text"]):
+                raise ImgEditError(f"checklist: a requirement of kind 'instruction' needs its 'text'; found {entry!r}")
+            return Kind.INSTRUCTION, _whole(entry["text"], "checklist"), *_UNMEASURED
+    known = "absent, color, present, background, background_color, headline, tone, instruction"
     raise ImgEditError(f"checklist: kind must be one of {known}; found {entry['kind']!r}")
 
 
 def _write_rows(
-    batch: TaskBatch, row: int, wanted: list[tuple[Requirement, tuple[int, int, int]]], n_names: int, has_headline: bool
+    batch: TaskBatch,
+    row: int,
+    wanted: Sequence[tuple[Requirement, tuple[int, int, int]]],
+    n_names: int,
+    has_headline: bool,
 ) -> None:
     batch.requirements[row] = 0
     batch.keep[row] = 0

@@ -170,6 +170,32 @@ def test_tasks_tools_and_regions(tmp_path):
         assert {step["tool"] for step in trajectory.steps} <= {"skip", "fill_flat", "paste"}
 
 
+def test_a_folder_is_played_record_by_record(tmp_path, capsys):
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for index in range(3):
+        Image.new("RGB", (30, 20), (60 * index, 90, 120)).save(folder / f"{index}.png")
+    lines = [json.dumps({"image": f"{index}.png", "instruction": f"request {index}"}) for index in range(3)]
+    (folder / "tasks.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    options = ["--tasks", f"folder:{folder}", "--agents", "no-op,random", "--image-size", "64"]
+    assert run.main([*options, "--out", str(tmp_path / "out")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Tasks: three, 3 tasks. Licence: not stated." in told
+    assert "The judge 'checklist' measures: requests in words it cannot judge." in told
+    assert "Episodes that the judge could not judge, left out: no-op 3, random 3." in told
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert (results["episodes"], results["tasks"]) == (3, {"name": "three", "licence": "not stated"})
+    assert results["agents"]["random"]["score"] is None and results["agents"]["random"]["tool_calls"]["mean"] > 0
+    rows = read_trajectories(tmp_path / "out" / "trajectories.jsonl")
+    assert [row.instruction for row in rows] == [f"request {index}" for index in range(3)] * 2
+    assert all(row.seed is None and row.task_id.startswith("folder/three/") for row in rows)
+    assert run.main([*options, "--agents", "oracle", "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error == "error: --agents: oracle plays only tasks whose answers are known; those of 'folder' are not\n"
+    assert run.main(["--tasks", "folder:/no/such", "--agents", "no-op", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "error: /no/such: expected a folder; No such file or directory\n"
+
+
 # ------------------------------------------------------------------ judges
 
 

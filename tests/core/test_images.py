@@ -104,7 +104,10 @@ def test_turned_by_exif(tag):
         7: upright.transpose(1, 0, 2)[::-1, ::-1],
         8: upright.transpose(1, 0, 2)[:, ::-1],
     }[tag]
-    close(read_image(packed(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)), upright)
+    for format in ("PNG", "TIFF"):
+        file = packed(Image.fromarray(np.ascontiguousarray(stored)), format, exif=exif)
+        close(read_image(file), upright)
+        assert image_size(file) == upright.shape[:2]
 
 
 def test_exif_that_cannot_be_read_turns_nothing():

@@ -140,7 +140,8 @@ def test_an_own_task_without_plan_and_checklist(env):
     assert info["plan"] == ["Make it nicer."]
     # which only a judge that asks a model can tell to be met
     (only,) = info["requirements"]
-    assert (only["kind"], only["text"], only["value"], only["met"]) == ("instruction", "Make it nicer.", 0.0, False)
+    assert (only["kind"], only["text"], only["met"]) == ("instruction", "Make it nicer.", False)
+    assert np.isnan(only["value"]) and not info["judge"]["valid"]
     assert env.step([0, 0])[2]
 
 

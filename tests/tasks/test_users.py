@@ -223,10 +223,53 @@ def test_steps_of_requirements(begin):
     assert [requirement.step for requirement in engine.tasks.requirements(engine.batch, 0)] == [0, 1]
 
 
-def test_without_a_checklist_nothing_is_earned(begin):
+def test_without_a_checklist_nothing_is_measured(begin):
     engine = begin(checklist=None)
-    assert engine.evaluate().score[0] == 0.0
-    assert not act(engine, "exposure", 0).verdict.success[0]
+    verdict = engine.evaluate()
+    assert not verdict.valid[0] and verdict.score[0].isnan()
+    assert "no measurement tells whether an instruction was carried out" in verdict.reasons[0]
+    result = act(engine, "exposure", 0)
+    assert not result.verdict.success[0] and not result.valid[0] and result.reward[0] == 0.0
+    assert verdict.valid[1], "the neighbour's task is measured"
+
+
+def test_requirements_in_words_are_for_models(begin):
+    told = "the picture feels emptier than before, " * 20
+    engine = begin(
+        checklist=["it feels emptier", {"kind": "absent", "object": "dark box"}, {"kind": "instruction", "text": told}]
+    )
+    found = engine.tasks.requirements(engine.batch, 0)
+    assert [r.kind for r in found] == [Kind.INSTRUCTION, Kind.ABSENT, Kind.INSTRUCTION]
+    assert found[0].text == "it feels emptier" and found[2].text == told.strip(), "long words are kept whole"
+    assert not engine.evaluate().valid[0]
+
+
+def test_long_instructions_are_kept_whole(begin):
+    engine = begin(instruction="make it emptier and " * 60)
+    assert engine.tasks.instruction(engine.batch, 0) == ("make it emptier and " * 60).strip()
+
+
+@pytest.mark.parametrize("kind", ["bool", "grey", "pillow"])
+def test_a_mask_marks_where_the_edit_belongs(begin, kind):
+    mask = np.zeros((128, 192), bool)
+    mask[:64, 96:] = True
+    given = {"bool": mask, "grey": mask.astype(np.uint8) * 255, "pillow": Image.fromarray(mask.astype(np.uint8) * 255)}
+    engine = begin(image=photo(128, 192), mask=given[kind], objects=None, checklist=None)
+    segments = engine.batch.segments[0]
+    assert (segments[:32, 32:] == 1).all() and int((segments == 1).sum()) == 32 * 32
+    assert engine.tasks.label_name(engine.batch, 0, 1) == "marked area"
+    assert engine.batch.keep[0, :2].tolist() == [1, 0], "all else is to be preserved"
+    assert engine.batch.plan_labels[0, 0] == 1, "the instruction belongs there"
+    assert engine.regions.find(0, 1) == 1 + 4
+
+
+def test_objects_stand_in_the_marked_area(begin):
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[:, SIZE // 3 :] = True
+    engine = begin(mask=mask, plan=["remove the marked area", "remove the dark box", "something else"])
+    assert engine.batch.segments[0, 30, 30] == 1 and engine.batch.segments[0, 60, 60] == 2
+    assert engine.batch.keep[0, :3].tolist() == [1, 0, 0]
+    assert engine.batch.plan_labels[0, :3].tolist() == [2, 1, 2]
 
 
 def test_as_many_objects_and_requirements_as_fit(begin):
@@ -276,11 +319,22 @@ THING = {"name": "dark box", "box": box()}
         ({"plan": []}, "a plan needs at least one step"),
         ({"plan": "remove it\n" * 9}, "max_plan_steps=8 steps; found 9"),
         ({"plan": 3}, "a plan is text or a sequence of steps; found int"),
-        ({"checklist": 3}, f"checklist: expected a list of at most {MAX_REQUIREMENTS} mappings; found 3"),
+        ({"checklist": 3}, f"checklist: expected a list of at most {MAX_REQUIREMENTS} entries; found 3"),
         ({"checklist": "absent"}, "checklist: expected a list"),
         ({"checklist": [{"kind": "tone", "tone": "darker"}] * 19}, "checklist: expected a list"),
-        ({"checklist": ["absent"]}, "checklist: expected mappings with the key 'kind'; found 'absent'"),
-        ({"checklist": [{}]}, "checklist: expected mappings with the key 'kind'"),
+        ({"checklist": [5]}, "checklist: expected texts, or mappings with the key 'kind'; found 5"),
+        ({"checklist": [{}]}, "checklist: expected texts, or mappings with the key 'kind'"),
+        ({"checklist": [" "]}, "a requirement of kind 'instruction' needs its 'text'"),
+        ({"checklist": ["much " * 500]}, "checklist: expected at most 2000 characters; found 2499"),
+        ({"instruction": "much " * 500}, "instruction: expected at most 2000 characters; found 2499"),
+        (
+            {"mask": np.zeros((64, 65), bool)},
+            r"mask: expected a mask of the image's 64 x 64 pixels; found bool \(64, 65\)",
+        ),
+        ({"mask": np.zeros((64, 64))}, r"found float64 \(64, 64\)"),
+        ({"mask": "mask.png"}, "mask: expected a mask of the image's 64 x 64 pixels; found str"),
+        ({"mask": np.zeros((64, 64), bool)}, "mask: expected some of it to be marked; found nothing"),
+        ({"objects": [THING] * MAX_OBJECTS, "mask": np.ones((64, 64), bool)}, "objects: expected a list of at most 11"),
         ({"checklist": [{"kind": "gone"}]}, "checklist: kind must be one of absent, color, .* found 'gone'"),
         ({"checklist": [{"kind": "absent"}]}, "checklist: object must be one of dark box; found None"),
         ({"checklist": [{"kind": "absent", "object": "cat"}]}, "object must be one of dark box; found 'cat'"),

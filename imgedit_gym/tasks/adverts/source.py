@@ -85,6 +85,8 @@ class Adverts:
                 changes[name] = _span(name, span, most)
         self.split = type(chosen)(**(chosen.__dict__ | changes))
         self.id = "adverts"
+        art = "CC BY-SA 4.0 (OpenMoji)" if font is None else f"that of the font {font}"
+        self.credits = {"name": "adverts", "licence": art}
         self.stream = chosen.stream
         self.max_plan_steps = max_plan_steps
         self.book = load_goals()
