@@ -10,6 +10,7 @@ import torch
 
 from imgedit_gym.core.checklist import COLUMNS, LABEL_PICTURE, Kind
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.lineage import Lineage, trace
 from imgedit_gym.core.plan import Plan, PlanStep, parse_plan
 from imgedit_gym.core.region import N_REGIONS, RegionBatch
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS
@@ -155,6 +156,9 @@ class Engine:
         self._fresh = torch.zeros(b, dtype=torch.bool, device=self.device)
         """Whose score is taken from the next judgement that does not fail, whatever it was before."""
         self._plans: dict[int, Plan] = {}
+        self.trace = False
+        """Whether the lineage of every edit is kept; that of tools which ask a model always is. It takes time."""
+        self._lineage: dict[int, Lineage] = {}
         self._rows = torch.arange(b, device=self.device)
         self._limits = torch.tensor(self.nvec, device=self.device)
         self._choosy = [at for at, tool in enumerate(self.tools) if not getattr(tool.accepts, "by_value", False)]
@@ -237,6 +241,7 @@ class Engine:
 
     def _begin(self, rows: torch.Tensor) -> None:
         """Bring environments whose task was rewritten to its beginning, up to the judgement."""
+        self._forget_lineage(rows)
         self.regions.refresh(rows)
         self.canvas.index_copy_(0, rows, self.batch.images.index_select(0, rows))
         self.step_index[rows] = 0
@@ -256,6 +261,11 @@ class Engine:
         if self._plans:
             for row in rows.tolist():
                 self._plans.pop(row, None)
+
+    def _forget_lineage(self, rows: torch.Tensor) -> None:
+        if self._lineage:
+            for row in rows.tolist():
+                self._lineage.pop(row, None)
 
     def _index(self, rows: Sequence[int]) -> torch.Tensor:
         return torch.tensor(list(rows), dtype=torch.int64, device=self.device)
@@ -331,6 +341,7 @@ class Engine:
         moves = self._moves(acting, actions, steps.codes)
         self._prepare(acting, actions[acting], steps.rows(acting))
         alone = self._judge_alone(acting, actions, steps, moves) if self.reward_mode == "additive" else None
+        self._forget_lineage(acting)
         self._act(acting, actions, steps, self.canvas, problems, changed)
         at = self.step_index[acting].clamp(max=self.max_plan_steps - 1).long()
         self._taken[acting, at] = torch.cat([actions, problems[:, None], changed[:, None]], 1)[acting]
@@ -419,12 +430,17 @@ class Engine:
                 return
             rows, regions, mine = rows[keep], regions.rows(keep), mine.rows(keep)
         edited = used.apply(canvas if len(rows) == self.num_envs else canvas.index_select(0, rows), regions, mine)
+        raw = None
         if isinstance(edited, Edited):
             problems[rows] = edited.problems
             keep = (edited.problems == 0).nonzero().flatten()
             if not len(keep):
                 return
+            raw = None if edited.raw is None else edited.raw.index_select(0, keep)
             rows, regions, edited = rows[keep], regions.rows(keep), edited.images.index_select(0, keep)
+        if canvas is self.canvas and (self.trace or getattr(used, "traced", False)):
+            traces = trace(used, canvas.index_select(0, rows), edited if raw is None else raw, regions.masks)
+            self._lineage.update(zip(rows.tolist(), traces, strict=True))
         count = _confine(used, canvas, rows, edited, regions)
         changed[rows] = count
         problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
@@ -698,6 +714,10 @@ class Engine:
             mask[:, at] = self.tools[at].accepts(steps)
         return mask
 
+    def lineage(self, row: int) -> Lineage | None:
+        """Lineage of an environment's latest edit; ``None`` if there was none, it failed, or it is not kept."""
+        return self._lineage.get(row)
+
     def problem_text(self, tool: int, problem: int) -> str:
         """Why an action did nothing, in words; empty if it did something."""
         if problem == 0:
@@ -750,6 +770,7 @@ class Engine:
         self.judgements.set_state(row, state["judgement"])
         index = self._index([row])
         self._sources.restart(index)
+        self._forget_lineage(index)
         self.checklist.refresh(index)
         self.regions.refresh(index)
 

@@ -98,6 +98,7 @@ def info_of(engine: Engine, row: int, words: Words) -> dict[str, Any]:
     index, success = int(engine.step_index[row]), bool(verdict.success[row])
     last = engine.history(row)[-1:]
     tool, _, problem, changed, _ = last[0] if last else (0, 0, 0, 0, 0.0)
+    lineage = engine.lineage(row)
     tools = engine.tool_mask()[row].cpu().numpy().astype(np.int8)
     return {
         "task_id": words.task_id,
@@ -113,6 +114,7 @@ def info_of(engine: Engine, row: int, words: Words) -> dict[str, Any]:
         "action_mask": (tools, np.ones(N_REGIONS, dtype=np.int8)),
         "action_error": engine.problem_text(tool, problem),
         "changed_pixels": changed,
+        "lineage": {} if lineage is None else lineage.as_dict(),
         "judge": {
             **judge_of(engine, row),
             "reward_valid": bool(engine.reward_valid[row]),

@@ -61,6 +61,7 @@ class ImageEditEnv(EngineEnv):
     | `action_mask` | a tuple of two `int8` arrays for `action_space.sample(mask=...)` |
     | `action_error` | why the action did nothing; empty if it did something |
     | `changed_pixels` | how many pixels the action changed |
+    | `lineage` | of an edit by a model, what it was given and gave; empty for others unless `engine.trace` is set |
     | `judge` | who judged and at what cost: see below |
 
     `info["judge"]` has the judge's `id`, `version` and `prompt_hash`; whether its verdict is `valid`, and the `reason`

@@ -38,6 +38,7 @@ INFO_KEYS = {
     "action_mask",
     "action_error",
     "changed_pixels",
+    "lineage",
     "judge",
 }
 
