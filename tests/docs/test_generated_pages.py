@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import imgedit_gym
-from imgedit_docs import api, commands, docstrings, drawings, environments, formats, registries, wrapper_pages
+from imgedit_docs import api, commands, docstrings, drawings, environments, extras, formats, registries, wrapper_pages
 from imgedit_docs.files import Pages
 from imgedit_docs.pictures import Album, code_digest
 from imgedit_gym import wrappers
@@ -91,7 +91,9 @@ def test_all_commands_are_there():
 
 def test_every_room_has_a_page_and_a_place_in_the_drawing():
     rooms = {f"imgedit_gym.{part.name}" for part in pkgutil.iter_modules(imgedit_gym.__path__)}
-    assert rooms - api.covered() == {"imgedit_gym.kernels"}
+    pages = "".join(api.page(name) for name in api.ROOMS)
+    for room in rooms - {"imgedit_gym.kernels"}:
+        assert f"`{room}" in pages, room
     drawing = (ROOT / "docs" / "explanations" / "architecture.svg").read_text()
     for room in rooms | {"baselines", "benchmarks"}:
         assert room.rpartition(".")[2] in drawing, room
@@ -104,6 +106,11 @@ def test_formats_name_every_key():
     for key in _NAMES:
         assert f"| `{key}` |" in page
     assert "| `training` | string | yes |" in page and "- `states`: One row" in page
+
+
+def test_all_extras_are_there():
+    page = extras.page(ROOT)
+    assert "| `lora` | larger planners by adapters | peft |" in page and "| `all` |" in page
 
 
 # ---------------------------------------------------------------------- pieces

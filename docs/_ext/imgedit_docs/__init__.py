@@ -27,7 +27,7 @@ def generate(source: Path, root: Path, album: Any = None) -> list[str]:
     """
     import torch
 
-    from imgedit_docs import api, commands, environments, formats, registries, wrapper_pages
+    from imgedit_docs import api, commands, environments, extras, formats, registries, wrapper_pages
     from imgedit_docs.files import Pages
     from imgedit_docs.pictures import Album, code_digest
 
@@ -42,6 +42,7 @@ def generate(source: Path, root: Path, album: Any = None) -> list[str]:
         pages.write(f"{name}.md", registries.page(name, album))
     pages.write("wrappers.md", wrapper_pages.page(album))
     pages.write("commands.md", commands.page())
+    pages.write("extras.inc", extras.page(root))
     pages.write("formats.inc", formats.page(root))
     for name in api.ROOMS:
         pages.write(f"api/{name}.md", api.page(name))

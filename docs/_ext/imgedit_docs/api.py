@@ -33,6 +33,8 @@ ROOMS = {
     "benchmarks": ("Benchmarks", ("benchmarks",)),
 }
 
+REST = "engine"
+
 
 def modules(root: str) -> list[str]:
     """A module or package and all that is below it, without what is nobody's interface."""
@@ -44,14 +46,19 @@ def modules(root: str) -> list[str]:
     return found
 
 
-def covered() -> set[str]:
-    """First parts of all module names that have a page."""
-    return {root for _, roots in ROOMS.values() for root in roots}
+def rest() -> list[str]:
+    """Modules and packages of ``imgedit_gym`` that no page names; they stand on the one of :data:`REST`."""
+    named = {root for _, roots in ROOMS.values() for root in roots}
+    package = importlib.import_module("imgedit_gym")
+    found = (f"imgedit_gym.{part.name}" for part in pkgutil.iter_modules(package.__path__))
+    return [name for name in found if name not in named and not LEFT_OUT.search(name)]
 
 
 def page(name: str) -> str:
     """The page of one room."""
     title, roots = ROOMS[name]
+    if name == REST:
+        roots = (*roots, *rest())
     parts = [f"# {title}"]
     for module in (module for root in roots for module in modules(root)):
         try:
