@@ -13,13 +13,19 @@ import gymnasium as gym
 import pytest
 from stable_baselines3.common.vec_env import VecEnv
 
-from imgedit_gym.core.registry import JUDGES, REGIONS
+from imgedit_gym.core import registry
+from imgedit_gym.core.registry import JUDGES, Registry
 from tests.docs.snippets import ROOT, name_of, pages, python_blocks
 from tests.judges.server import serving
 
 OURS = ("imgedit_gym", "baselines", "benchmarks")
 SERVER = "http://localhost:8000/v1"
 WITH_PYTHON = [page for page in pages() if python_blocks(page)]
+
+
+def marked(page):
+    """Tutorials train and measure: they run with the slow tests."""
+    return pytest.param(page, marks=pytest.mark.slow if page.parent.name == "tutorials" else ())
 
 
 @pytest.fixture
@@ -37,11 +43,11 @@ def test_there_are_blocks():
     assert {"README.md", "docs/index.md", "docs/judges.md", "docs/environment.md"} <= set(map(name_of, WITH_PYTHON))
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
+@pytest.mark.parametrize("page", [marked(page) for page in WITH_PYTHON], ids=name_of)
 def test_the_python_of_a_page_runs(page, small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for registry in (JUDGES, REGIONS):
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    for table in (value for value in vars(registry).values() if isinstance(value, Registry)):
+        monkeypatch.setattr(table, "_entries", dict(table._entries))
     names = {"__name__": "snippet"}
     for number, block in enumerate(python_blocks(page)):
         code = compile(block.body, f"{page.name}, block {number}", "exec")
