@@ -305,8 +305,8 @@ def replay(trajectory: Trajectory, engine: Engine | None = None) -> list[np.ndar
     import torch
 
     if engine is None:
-        engine = _engine_of(trajectory)
-    _start(trajectory, engine)
+        engine = engine_of(trajectory)
+    start(trajectory, engine)
     pictures = [engine.canvas[0].cpu().numpy().copy()]
     row = torch.tensor([0], device=engine.device)
     actions = torch.zeros(engine.num_envs, 2, dtype=torch.int64)
@@ -320,7 +320,12 @@ def replay(trajectory: Trajectory, engine: Engine | None = None) -> list[np.ndar
     return pictures
 
 
-def _engine_of(trajectory: Trajectory) -> Engine:
+def engine_of(trajectory: Trajectory) -> Engine:
+    """An engine of one environment, from what the recording names.
+
+    Raises:
+        ImgEditError: If its arguments do not fit.
+    """
     from imgedit_gym.engine import Engine
 
     arguments = {key: value for key, value in trajectory.env_kwargs.items() if key not in _NOT_FOR_THE_ENGINE}
@@ -330,8 +335,12 @@ def _engine_of(trajectory: Trajectory) -> Engine:
         raise ImgEditError(f"replay: env_kwargs do not fit the engine; {error}") from None
 
 
-def _start(trajectory: Trajectory, engine: Engine) -> None:
-    """Bring row 0 of an engine to the recorded episode's beginning."""
+def start(trajectory: Trajectory, engine: Engine) -> None:
+    """Bring row 0 of an engine to the recorded episode's beginning.
+
+    Raises:
+        ImgEditError: If the engine cannot make the task, or makes another one.
+    """
     if trajectory.user_task is None:
         engine.reset_keys([0], [engine.tasks.key_of(trajectory.task_id)])
     else:
