@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from baselines.report.files import write_whole
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import JUDGES, TOOLS, Registry
+from imgedit_gym.core.registry import JUDGES, TOOL_GROUPS, TOOLS, Registry
 
 if TYPE_CHECKING:
     from imgedit_gym.judges.base import Judge
@@ -120,7 +120,7 @@ def tool_specs(text: str) -> list[Any]:
     if not found:
         raise ImgEditError(f"--tools: expected one at least; found {text!r}")
     for one in found:
-        if one != "pixel":
+        if not isinstance(one, str) or one not in TOOL_GROUPS:
             plugin_spec("--tools", one if isinstance(one, str) else json.dumps(one), TOOLS)
     return found
 

@@ -52,7 +52,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m baselines.run", description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", default="adverts", help="where tasks come from: an id or a JSON object")
     parser.add_argument("--agents", default=None, help="names, separated by commas; all that can play the tasks")
-    parser.add_argument("--tools", default="pixel", help="ids, separated by commas, or JSON")
+    parser.add_argument("--tools", default=None, help="ids, separated by commas, or JSON; those made for the tasks")
     parser.add_argument("--regions", default="segments", help="what a cell stands for: an id or a JSON object")
     parser.add_argument("--split", default="test", help="split of the tasks")
     parser.add_argument(
@@ -76,7 +76,8 @@ def check(options: argparse.Namespace) -> list[str]:
         ImgEditError: If something is not what is expected.
     """
     tasks = task_spec(options)
-    exact = getattr(TASKS.factory(tasks["id"]), "exact", True)
+    source = TASKS.factory(tasks["id"])
+    exact, rules = getattr(source, "exact", True), getattr(source, "rules", "adverts")
     names = [name.strip() for name in (options.agents or ",".join(AGENTS.ids())).split(",") if name.strip()]
     if not names:
         raise ImgEditError(f"--agents: expected names separated by commas; found {options.agents!r}")
@@ -87,12 +88,21 @@ def check(options: argparse.Namespace) -> list[str]:
         raise ImgEditError(
             f"--agents: {', '.join(barred)} plays only tasks whose answers are known; those of {tasks['id']!r} are not"
         )
+    strange = [name for name in names if rules not in (getattr(AGENTS.factory(name), "worlds", None) or (rules,))]
+    if strange and options.agents:
+        raise ImgEditError(f"--agents: {', '.join(strange)} was not made for tasks such as those of {tasks['id']!r}")
     judge_spec(options.judge)
-    tool_specs(options.tools)
+    tool_specs(tools_of(options))
     plugin_spec("--regions", options.regions, REGIONS)
     check_episodes(argparse.Namespace(episodes=1 if options.episodes is None else options.episodes, seed=options.seed))
     check_folder(options.out)
-    return [name for name in names if name not in barred]
+    return [name for name in names if name not in (*barred, *strange)]
+
+
+def tools_of(options: argparse.Namespace) -> str:
+    """What ``--tools`` says; without it the tools that were made for the tasks."""
+    source = TASKS.factory(task_spec(options)["id"])
+    return options.tools or ",".join(getattr(source, "tools", ("pixel",)))
 
 
 def task_spec(options: argparse.Namespace) -> dict[str, Any]:
@@ -171,8 +181,9 @@ def _run(options: argparse.Namespace) -> None:
         "split": options.split,
         "device": options.device,
     }
-    if options.tools != "pixel":
-        arguments["tools"] = tool_specs(options.tools)
+    tools = tools_of(options)
+    if tools != "pixel":
+        arguments["tools"] = tool_specs(tools)
     if options.regions != "segments":
         arguments["regions"] = plugin_spec("--regions", options.regions, REGIONS)
     judge = JUDGES.build(arguments["judge"])
@@ -251,7 +262,7 @@ def _command(options: argparse.Namespace, names: list[str], episodes: int) -> st
     """The command line that gives the same results again."""
     words = {"agents": ",".join(names), "split": options.split, "episodes": str(episodes), "seed": str(options.seed)}
     words |= {"judge": options.judge, "image-size": str(options.image_size)}
-    for name, default in (("tasks", "adverts"), ("tools", "pixel"), ("regions", "segments"), ("font", None)):
+    for name, default in (("tasks", "adverts"), ("tools", None), ("regions", "segments"), ("font", None)):
         if getattr(options, name) != default:
             words[name] = str(getattr(options, name))
     return shlex.join(["python", "-m", "baselines.run", *(w for k, v in words.items() for w in (f"--{k}", v))])

@@ -13,7 +13,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.lineage import Lineage, trace
 from imgedit_gym.core.plan import Plan, PlanStep, parse_plan
 from imgedit_gym.core.region import N_REGIONS, RegionBatch
-from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS, PLANNERS, REGIONS, TASKS, TOOLS
+from imgedit_gym.core.registry import JUDGES, PLANNERS, REGIONS, TASKS, TOOL_GROUPS, TOOLS
 from imgedit_gym.core.rng import checked_seed, noise_seed, seed_of, seed_words, task_keys
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.verdict import Verdict
@@ -80,7 +80,8 @@ class Engine:
         num_envs: B, how many environments.
         tasks: Where tasks come from.
         planner: From task to plan.
-        tools: ``"pixel"`` for all pixel tools, or a list of tools; tool 0 must be ``skip``.
+        tools: ``"pixel"`` for all pixel tools, ``"retouch"`` for all retouching tools, or a list of tools; tool 0
+            must be ``skip``.
         regions: From cell to mask.
         judge: From canvas to verdict.
         reward_mode: ``"delta"``, ``"outcome"`` or ``"additive"``.
@@ -810,7 +811,7 @@ class Engine:
             spec = [spec]
         specs: list[Any] = []
         for item in spec:
-            specs.extend(PIXEL_TOOLS if item == "pixel" else [item])
+            specs.extend(TOOL_GROUPS.get(item, (item,)) if isinstance(item, str) else (item,))
         if not specs or specs[0] != "skip":
             specs.insert(0, "skip")
         tools = [TOOLS.build(item, stock=self.tasks.stock, vocabulary=self.vocabulary) for item in specs]

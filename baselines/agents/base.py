@@ -20,11 +20,14 @@ class Agent:
         privileged: Whether the agent is given the engine and the oracle's plan; then it is no competitor.
         simulator: Whether the agent is given the engine to look ahead with, and no plan: a competitor for those who
             own a simulator and the judge.
+        worlds: Rules of the worlds that it was made for, see
+            :class:`imgedit_gym.core.task_source.TaskSource`; ``None`` for any.
         given: What it is given beyond pictures and words, for the notes beneath tables; empty for nothing.
     """
 
     privileged: ClassVar[bool] = False
     simulator: ClassVar[bool] = False
+    worlds: ClassVar[tuple[str, ...] | None] = None
     given: ClassVar[str] = ""
 
     def begin(self, context: AgentContext) -> None:

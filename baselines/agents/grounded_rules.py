@@ -20,6 +20,8 @@ class GroundedRulesAgent(RuleBasedAgent):
         device: Where to compute.
     """
 
+    worlds = ("adverts",)
+
     def __init__(self, vision: str | Path | None = None, device: str = "cpu") -> None:
         from baselines.vision import Vision
 

@@ -28,6 +28,8 @@ class LearnedAgent(Agent):
         ImgEditError: If weights are missing; it names the command that makes them.
     """
 
+    worlds = ("adverts",)
+
     folders = (WEIGHTS / "planner", WEIGHTS / "orchestrator")
     """Where the package's weights are."""
 

@@ -24,6 +24,8 @@ class PPOAgent(RuleBasedAgent):
         ImgEditError: If weights are missing; it names the command that makes them.
     """
 
+    worlds = ("adverts",)
+
     def __init__(self, orchestrator: str | Path | None = None, device: str = "cpu") -> None:
         from baselines.orchestrator.orchestrator import Orchestrator
 

@@ -10,6 +10,7 @@ import numpy as np
 from baselines.agents.base import Agent, AgentContext
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE, Plan, PlanStep
+from imgedit_gym.core.retouching import PLACES, VALUES
 
 
 class RandomAgent(Agent):
@@ -35,6 +36,8 @@ class RandomAgent(Agent):
         def pick(words: Sequence[str]) -> str:
             return words[int(self._rng.integers(len(words)))]
 
+        if self.context.rules == "retouching":
+            return PlanStep("adjust", pick((PICTURE, *PLACES)), pick(VALUES))
         objects = [item.name for item in self.context.stock.catalogue.objects]
         match self._rng.integers(7):
             case 0:

@@ -61,6 +61,7 @@ class SearchAgent(Agent):
     """
 
     simulator = True
+    worlds = ("adverts",)
     given = "the simulator and the judge, to look ahead with"
 
     def __init__(self, budget: int = 200, width: int = 2) -> None:

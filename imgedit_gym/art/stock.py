@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -145,6 +146,25 @@ def _sprite_statistics(sprites: np.ndarray) -> dict[str, np.ndarray]:
 def _premultiply(sprites: np.ndarray) -> np.ndarray:
     alpha = sprites[..., 3:].astype(np.float32) / 255.0
     return np.concatenate([np.round(sprites[..., :3] * alpha).astype(np.uint8), sprites[..., 3:]], -1)
+
+
+class StockOnDemand:
+    """A stock that is drawn when something of it is first asked for: tasks that need no art do not wait for it.
+
+    Args:
+        size: Edge of the pictures in pixels, 64 to 512.
+        device: Where the tensors go.
+        headlines: Phrases of the stock, in row order.
+        badges: Short texts for badges.
+    """
+
+    def __init__(self, size: int, device: torch.device, headlines: tuple[str, ...], badges: tuple[str, ...]) -> None:
+        self.size, self.device, self.headlines, self.badges = size, device, headlines, badges
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(load_stock(self.size, self.device, self.headlines, self.badges), name)
 
 
 @lru_cache(maxsize=8)

@@ -40,6 +40,9 @@ class Kind(IntEnum):
     INSTRUCTION = 9
     """What the requirement's text says, the instruction as a whole where there is no other. Only a model can tell: a
     measurement finds 0, and the checklist judge's judgements are invalid."""
+    RESTORED = 10
+    """One thing that is wrong with a photograph is put right, as in the hidden original. ``arg`` is which, ``count``
+    how far it was wrong, ``slot`` where, -1 everywhere."""
 
 
 COLUMNS = ("kind", "step", "slot", "arg", "count")

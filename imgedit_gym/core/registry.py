@@ -144,6 +144,7 @@ def register_builtins() -> None:
     TASKS.register("adverts", "imgedit_gym.tasks.adverts.source:Adverts")
     TASKS.register("folder", "imgedit_gym.tasks.folder:FolderTasks")
     TASKS.register("dataset", "imgedit_gym.tasks.public.source:DatasetTasks")
+    TASKS.register("photos", "imgedit_gym.tasks.photos.source:Photos")
     for planner in ("oracle", "none", "rules", "agent"):
         PLANNERS.register(planner, f"imgedit_gym.planners.{planner}:{planner.capitalize()}Planner")
     PLANNERS.register("language", "imgedit_gym.planners.language:LanguagePlanner")
@@ -152,11 +153,12 @@ def register_builtins() -> None:
     REGIONS.register("superpixels", "imgedit_gym.regions.superpixels:SuperpixelRegions")
     REGIONS.register("sam", "imgedit_gym.regions.sam:SamRegions")
     REGIONS.register("detect", "imgedit_gym.regions.detect:DetectRegions")
+    REGIONS.register("blocks", "imgedit_gym.regions.blocks:BlockRegions")
     for judge, module, name in _JUDGES:
         JUDGES.register(judge, f"imgedit_gym.judges.{module}:{name}")
     ORCHESTRATORS.register("oracle", "imgedit_gym.orchestrators.oracle:OracleOrchestrator")
     ORCHESTRATORS.register("agent", "imgedit_gym.orchestrators.agent:AgentOrchestrator")
-    for module, tools in _PIXEL_TOOLS.items():
+    for module, tools in (_PIXEL_TOOLS | _RETOUCH_TOOLS).items():
         for tool in tools:
             name = "".join(part.capitalize() for part in tool.split("_"))
             TOOLS.register(tool, f"imgedit_gym.tools.{module}:{name}")
@@ -199,5 +201,18 @@ _PIXEL_TOOLS = {
 
 PIXEL_TOOLS: tuple[str, ...] = tuple(tool for tools in _PIXEL_TOOLS.values() for tool in tools)
 """Ids behind ``tools="pixel"``, in action order; tool 0 is ``skip``."""
+
+_RETOUCH_TOOLS = {
+    "retouch_light": ("exposure_gain", "exposure_curve", "auto_levels", "dodge"),
+    "retouch_color": ("balance_light", "balance_veil", "gray_world", "saturate", "unfade"),
+    "retouch_contrast": ("contrast_linear", "contrast_midtones", "dehaze_even", "dehaze_deep"),
+    "retouch_detail": ("denoise_grain", "denoise_specks", "deblur_focus", "deblur_streak"),
+}
+
+RETOUCH_TOOLS: tuple[str, ...] = tuple(tool for tools in _RETOUCH_TOOLS.values() for tool in tools)
+"""Ids behind ``tools="retouch"``, in action order after ``skip``."""
+
+TOOL_GROUPS: dict[str, tuple[str, ...]] = {"pixel": PIXEL_TOOLS, "retouch": RETOUCH_TOOLS}
+"""Names that stand for several tools."""
 
 register_builtins()

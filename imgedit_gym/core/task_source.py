@@ -24,6 +24,9 @@ class TaskSource(TaskReader, Protocol):
         stream: Number of the split, from which keys are made.
         vocabulary: Codes of plan steps.
         stock: Art that tools may paste from, a :class:`Stock` of the room ``art``.
+        rules: Which rules rule-based planners and agents follow: ``"adverts"`` where a source names none, or
+            ``"retouching"``. Optional.
+        tools: Ids of the tools that baselines are given; ``"pixel"`` where a source names none. Optional.
         exact: Whether the answers are known: requirements can be measured, and the oracle's plan serves them.
         credits: What is to be told where its pictures are shown: ``name`` and ``licence``, and ``url`` where there is
             one.

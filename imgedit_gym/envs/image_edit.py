@@ -110,9 +110,9 @@ class ImageEditEnv(EngineEnv):
 
     | Argument | Default | Meaning |
     |---|---|---|
-    | `tasks` | `"adverts"` | where tasks come from |
+    | `tasks` | `"adverts"` | where tasks come from; `"photos"`: photographs to be retouched |
     | `planner` | `"oracle"` | from task to plan; `"none"`: one step, the instruction; `"agent"`: waits for `set_plan` |
-    | `tools` | `"pixel"` | the tools, in the order of the action space; `"pixel"` stands for all pixel tools |
+    | `tools` | `"pixel"` | the tools, in action order; `"pixel"` and `"retouch"` stand for all of their kind |
     | `regions` | `"segments"` | what a region index means; also `"cells"`, `"superpixels"`, `"sam"`, `"detect"` |
     | `judge` | `"checklist"` | from picture to verdict |
     | `reward_mode` | `"delta"` | `"delta"`, `"outcome"` or `"additive"` |

@@ -30,6 +30,7 @@ class AgentContext:
         image_size: Edge of the pictures in pixels.
         stock: The public stock of art that tools paste from.
         seed: For random numbers of one's own.
+        rules: Which rules rule-based agents follow here; see :class:`imgedit_gym.core.task_source.TaskSource`.
     """
 
     tool_ids: tuple[str, ...]
@@ -38,12 +39,13 @@ class AgentContext:
     image_size: int
     stock: Any
     seed: int
+    rules: str = "adverts"
 
     @classmethod
     def of(cls, engine: Engine, seed: int) -> AgentContext:
         """The context that an engine gives."""
-        stock = engine.tasks.stock
-        return cls(engine.tool_ids, N_REGIONS, engine.max_plan_steps, engine.image_size, stock, seed)
+        stock, rules = engine.tasks.stock, getattr(engine.tasks, "rules", "adverts")
+        return cls(engine.tool_ids, N_REGIONS, engine.max_plan_steps, engine.image_size, stock, seed, rules)
 
     def tool(self, id: str) -> int:
         """Index of a tool; 0, ``skip``, if the environment does not have it."""

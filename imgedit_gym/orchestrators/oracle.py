@@ -11,6 +11,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import TONES
 from imgedit_gym.core.plan import HEADLINE, PlanStep
 from imgedit_gym.core.plan_report import PlanReport
+from imgedit_gym.core.retouching import read_value
 from imgedit_gym.engine import Engine
 
 CANDIDATES = {
@@ -23,6 +24,17 @@ CANDIDATES = {
     "adjust": ("exposure", "contrast", "saturation", "temperature", "blur", "sharpen"),
 }
 """Tools worth trying for a verb; a third party's tools are tried for every verb."""
+
+RETOUCHING = {
+    "noise": ("denoise_grain", "denoise_specks"),
+    "blur": ("deblur_focus", "deblur_streak"),
+    "haze": ("dehaze_even", "dehaze_deep", "auto_levels"),
+    "exposure": ("exposure_gain", "exposure_curve", "dodge", "auto_levels"),
+    "cast": ("balance_light", "balance_veil", "gray_world"),
+    "contrast": ("contrast_linear", "contrast_midtones", "auto_levels"),
+    "fading": ("saturate", "unfade"),
+}
+"""Retouching tools worth trying for what a step asks for."""
 
 ERASE_TEXT = "erase_text"
 """Takes letters away and leaves their panel: worth trying where a headline is to go."""
@@ -135,8 +147,11 @@ def plan_regions(engine: Engine, row: int, report: PlanReport) -> list[int]:
 
 def tools_for(step: PlanStep, ids: Sequence[str]) -> list[int]:
     """Tools worth trying for a step, by index; empty where there are none."""
-    known = {tool for tools in CANDIDATES.values() for tool in tools} | {ERASE_TEXT}
+    known = {tool for table in (CANDIDATES, RETOUCHING) for tools in table.values() for tool in tools} | {ERASE_TEXT}
     wanted = CANDIDATES.get(step.verb, ()) if step.value not in TONES else CANDIDATES["adjust"]
+    wish = read_value(step.value)
+    if wish is not None:
+        wanted = (*wanted, *RETOUCHING[wish.aspect])
     if step.verb == "remove" and step.target == HEADLINE:
         wanted = (*wanted, ERASE_TEXT)
     return [i for i, id in enumerate(ids) if id in wanted or (id not in known and i > 0)]

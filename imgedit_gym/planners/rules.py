@@ -19,6 +19,7 @@ from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, PICTURE, Plan, PlanStep
 from imgedit_gym.core.task_source import TaskSource
 from imgedit_gym.core.tasks import TaskBatch
+from imgedit_gym.planners import retouching
 from imgedit_gym.planners.detector import Detection, Scene, look
 
 JOINT = " Also: "
@@ -58,6 +59,12 @@ class RulesPlanner:
 
     def plan(self, batch: TaskBatch, rows: torch.Tensor) -> Sequence[Plan] | None:
         """Look at the source pictures and plan; see :class:`imgedit_gym.planners.base.Planner`."""
+        if getattr(self._tasks, "rules", "adverts") == "retouching":
+            photos = retouching.look(batch.images[rows.to(batch.device)])
+            return [
+                retouching.make_plan(self._tasks.instruction(batch, row), seen, batch.plan.shape[1])
+                for row, seen in zip(rows.tolist(), photos, strict=True)
+            ]
         scenes = look(batch.images[rows.to(batch.device)], self._tasks.stock)
         longest = batch.plan.shape[1]
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -40,18 +40,18 @@ class Lookup:
         """Look every word of the vocabulary up in the stock."""
         catalogue = stock.catalogue
         tables = {name: torch.full((N_VALUES,), -1, dtype=torch.int64) for name in cls.__annotations__}
-        for category in catalogue.categories:
-            tables["sprite"][vocabulary.value_code(category)] = catalogue.members(category)[0]
-        for index, item in enumerate(catalogue.objects):
-            tables["sprite"][vocabulary.value_code(item.name)] = index
-        for index, name in enumerate(COLORS):
-            tables["color"][vocabulary.value_code(name)] = index
-        for index, name in enumerate(BACKGROUNDS):
-            tables["plate"][vocabulary.value_code(name)] = index * VARIANTS
-        for index, name in enumerate(TONES):
-            tables["tone"][vocabulary.value_code(name)] = index
-        for row, text in enumerate(stock.headlines):
-            tables["text"][vocabulary.value_code(text)] = row
+
+        def put(table: str, entries: Iterable[tuple[str, int]]) -> None:
+            for word, found in entries:
+                if word in vocabulary.values:  # the codes of other words are shared with any text
+                    tables[table][vocabulary.value_code(word)] = found
+
+        put("sprite", ((category, catalogue.members(category)[0]) for category in catalogue.categories))
+        put("sprite", ((item.name, index) for index, item in enumerate(catalogue.objects)))
+        put("color", zip(COLORS, range(len(COLORS)), strict=True))
+        put("plate", ((name, index * VARIANTS) for index, name in enumerate(BACKGROUNDS)))
+        put("tone", zip(TONES, range(len(TONES)), strict=True))
+        put("text", zip(stock.headlines, range(len(stock.headlines)), strict=True))
         return cls(**{name: table.to(stock.device) for name, table in tables.items()})
 
 

@@ -40,7 +40,8 @@ ROOMS = {
         "Tasks",
         "tasks",
         registry.TASKS,
-        "Where pictures, instructions, plans and checklists come from. See also [adverts](../adverts.md).",
+        "Where pictures, instructions, plans and checklists come from. See also [adverts](../adverts.md) and "
+        "[photographs](../photos.md).",
         given=("image_size", "max_plan_steps", "split", "device"),
     ),
     "planners": Room(
@@ -62,7 +63,8 @@ ROOMS = {
         "tools",
         registry.TOOLS,
         'From canvas, region and plan step to an edited canvas. `tools="pixel"` stands for the first {pixel}, '
-        "in this order: the index is that of the action space. Which is right when, measured: [tools](../tools.md). "
+        'in this order: the index is that of the action space; `tools="retouch"` for those that undo the faults of '
+        "[photographs](../photos.md). Which is right when, measured: [tools](../tools.md). "
         "The pictures show the canvas before, with the region outlined, and after: of the steps of 96 adverts the one "
         "where the tool earns most beside its neighbours. They are drawn when these pages are built.",
         given=("stock", "vocabulary"),

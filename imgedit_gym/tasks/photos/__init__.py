@@ -1,0 +1,1 @@
+"""The world of photographs: hidden faults, abstract requests, exact answers."""
