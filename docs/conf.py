@@ -27,6 +27,7 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = "imgedit-gym"
+html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = "generated"
+INTERVAL = re.compile(r"\[([-–−]?[\d.,]+), ([-–−]?[\d.,]+)\]")
 OTHERS = re.compile(r"^<others(?: in ([a-z_/]+))?>$", re.MULTILINE)
 
 
@@ -72,6 +73,17 @@ def _list_others(app: Any, docname: str, source: list[str]) -> None:
     source[0] = OTHERS.sub(others, source[0])
 
 
+def _keep_intervals(app: Any, tree: Any) -> None:
+    """Intervals in tables, such as [0.1, 0.2], stay on one line."""
+    from docutils import nodes
+
+    for cell in tree.findall(nodes.entry):
+        for text in list(cell.findall(nodes.Text)):
+            kept = INTERVAL.sub("[\\1,\u00a0\\2]", text)
+            if kept != text:
+                text.parent.replace(text, nodes.Text(kept))
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     from imgedit_docs.api import without_markdown
@@ -79,5 +91,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", _begin)
     app.connect("env-get-outdated", lambda app, *_: [app.config.root_doc])
     app.connect("source-read", _list_others)
+    app.connect("doctree-read", _keep_intervals)
     app.connect("autodoc-process-docstring", without_markdown, priority=400)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

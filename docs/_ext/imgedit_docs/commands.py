@@ -143,7 +143,7 @@ def default_of(action: argparse.Action) -> str:
     """The default of an argument, as it would be written."""
     if action.required or (not action.option_strings and action.nargs not in ("?", "*")):
         return "*required*"
-    if action.default in (None, False, argparse.SUPPRESS) or action.default == []:
+    if action.default is None or action.default is False or action.default in (argparse.SUPPRESS, []):
         return ""
     shown = ",".join(map(str, action.default)) if isinstance(action.default, (list, tuple)) else str(action.default)
     return f"`{shown}`"

@@ -81,9 +81,9 @@ def tool(id: str) -> Drawn:
     at = PIXEL_TOOLS.index(id)
     files = [TOOLS.factory(other).__module__ for other in PIXEL_TOOLS]
     others = [i for i, file in enumerate(files) if i != at and file == files[at]]
-    lead = trials.scores[at].copy()
+    lead = np.where(trials.scores[at] < 0.9 * np.nanmax(trials.scores[at]), np.nan, trials.scores[at])
     if others:
-        lead -= 0.5 * np.nan_to_num(trials.scores[others]).mean(0)
+        lead -= np.nan_to_num(trials.scores[others]).mean(0)
     best = int(np.where(np.isnan(lead), -np.inf, lead).argmax())
     canvas, mask = trials.carry_out(at, best)
     source = trials.source(best)

@@ -149,7 +149,7 @@ def splits(album: Album) -> str:
             continue
         name = f"tasks/adverts-{split.name}.png"
         said = album.get(name, lambda split=split: drawings.tasks("adverts", split.name), optimize=True)
-        parts.append(f"### `{split.name}`\n\n![Six adverts of {split.name}](pictures/{name}){{.strip}}\n\n*{said[0]}*")
+        parts.append(f"### `{split.name}`\n\n![Six adverts of {split.name}](pictures/{name}){{.strip}}\n\nThe first: *{said[0]}*")
     return "\n\n".join(parts)
 
 
