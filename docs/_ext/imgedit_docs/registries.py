@@ -112,7 +112,8 @@ def section(room: Room, id: str, factory: Any, album: Album) -> str:
     doc = read(factory)
     parts = [f"({room.argument}-{id.replace('_', '-')})=\n## `{id}`", doc.text, pictured(room, id, album)]
     facts = [f"{label}: {_plain(getattr(factory, name))}" for name, label in room.shown if _is_plain(factory, name)]
-    problems = [f"“{text}”" for text in getattr(factory, "problems", ()) if text]
+    told = getattr(factory, "problems", ())
+    problems = [f"“{text}”" for text in told if text] if isinstance(told, (tuple, list)) else []
     if problems:
         facts.append("refuses with " + ", ".join(problems))
     facts.append(f"class: {{py:class}}`{factory.__module__}.{factory.__qualname__}`")
@@ -149,7 +150,8 @@ def splits(album: Album) -> str:
             continue
         name = f"tasks/adverts-{split.name}.png"
         said = album.get(name, lambda split=split: drawings.tasks("adverts", split.name), optimize=True)
-        parts.append(f"### `{split.name}`\n\n![Six adverts of {split.name}](pictures/{name}){{.strip}}\n\nThe first: *{said[0]}*")
+        picture = f"![Six adverts of {split.name}](pictures/{name}){{.strip}}"
+        parts.append(f"### `{split.name}`\n\n{picture}\n\nThe first: *{said[0]}*")
     return "\n\n".join(parts)
 
 
