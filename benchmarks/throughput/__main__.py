@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from baselines.cli import check_folder, check_number, judge_spec, progress_bar, run_command, write_results
+from baselines.cli import check_folder, check_number, judge_spec, progress_bar, run_command, tool_specs, write_results
 from benchmarks.tables import Grid, print_grids
 from benchmarks.throughput import plot, tables
+from benchmarks.throughput.editors import asks_model, editor_grids, measure_editors
 from benchmarks.throughput.machine import busy, describe_machine
 from benchmarks.throughput.measure import Plan, measure
 from benchmarks.throughput.setting import Setting
 from benchmarks.throughput.soak import soak
 from benchmarks.throughput.worlds import WORLDS, installed, make_batched
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.registry import TOOLS
 from imgedit_gym.engine import LARGEST_IMAGE, SMALLEST_IMAGE, Engine
 from imgedit_gym.kernels.runtime import set_num_threads
 
@@ -42,7 +42,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--output", default="numpy", help="what the vector environment returns: numpy or torch")
     parser.add_argument("--threads", type=int, default=None, help="threads of torch and of the kernels")
     parser.add_argument("--judge", default="checklist", help="id of a judge, or a JSON object with its arguments")
-    parser.add_argument("--tools", default="pixel", help="tool ids, separated by commas")
+    parser.add_argument("--tools", default="pixel", help="tool ids, separated by commas, or JSON")
     parser.add_argument("--worlds", default=None, help=f"of {','.join(WORLDS)}; default: all that are installed")
     parser.add_argument("--seconds", type=float, default=3.0, help="measured time of each, at each point")
     parser.add_argument("--limit", type=float, default=120.0, help="longest time until somebody's first result")
@@ -85,10 +85,7 @@ def check(options: argparse.Namespace) -> tuple[list[Setting], list[str]]:
     missing = [WORLDS[name].needs for name in names if name not in installed()]
     if missing:
         raise ImgEditError(f"--worlds: expected worlds that are installed; found none of {', '.join(missing)}")
-    tools = _words("--tools", options.tools)
-    for tool in tools:
-        if tool != "pixel":
-            TOOLS.factory(tool)
+    tools = tool_specs(options.tools)
     judge = judge_spec(options.judge)
     check_folder(options.out)
     settings = [
@@ -135,6 +132,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.soak is not None:
         _soak(settings, options, console, machine)
         return
+    if asks_model(Engine(1, **settings[0].arguments(), device=options.device)):
+        _editors(settings, options, console, machine)
+        return
     plan = Plan(names, options.seconds, options.limit)
     with progress_bar(console) as progress:
         bar = progress.add_task("", total=len(settings))
@@ -155,6 +155,17 @@ def _soak(settings: list[Setting], options: argparse.Namespace, console: Console
     path = write_results({"machine": machine, "soak": found}, options, "soak.json")
     _show([tables.soak_grid(found)], options, console, path)
     _plot(console, options.out / "soak.png", lambda at: plot.plot_soak(found, at))
+
+
+def _editors(settings: list[Setting], options: argparse.Namespace, console: Console, machine: dict[str, Any]) -> None:
+    """Tools that ask a model, in batched calls and one by one."""
+    with progress_bar(console) as progress:
+        bar = progress.add_task("", total=len(settings))
+        found = measure_editors(
+            settings, options.seconds, lambda what, done: progress.update(bar, description=what, completed=done)
+        )
+    path = write_results({"machine": machine, "editors": found}, options, "editors.json")
+    _show(editor_grids(found), options, console, path)
 
 
 def _show(grids: list[Grid], options: argparse.Namespace, console: Console, path: Path) -> None:

@@ -20,7 +20,7 @@ class Setting:
         output: What the vector environment returns, ``"numpy"`` or ``"torch"``.
         threads: Threads of torch and of the kernels; ``None`` leaves both at their defaults.
         judge: Judge id, or a mapping with the key ``id`` and its arguments.
-        tools: ``"pixel"``, or tool ids.
+        tools: ``"pixel"``, or tool ids, or mappings with the key ``id`` and its arguments.
     """
 
     num_envs: int
@@ -30,7 +30,7 @@ class Setting:
     output: str = "numpy"
     threads: int | None = None
     judge: str | dict[str, Any] = "checklist"
-    tools: tuple[str, ...] = ("pixel",)
+    tools: tuple[Any, ...] = ("pixel",)
 
     @property
     def on_gpu(self) -> bool:

@@ -69,3 +69,22 @@ def test_command_with_real_processes(tmp_path):
     assert all("steps_per_second" in world for world in point["worlds"].values()), point["worlds"]
     assert all(point["ratios"][name]["same_work"] for name in ("loop", "sync", "async"))
     assert point["worlds"]["async"]["peak_bytes"]["rss"] > point["worlds"]["sync"]["peak_bytes"]["rss"]
+
+
+def test_tools_that_ask_a_model_are_timed_in_batches_and_alone(tmp_path, capsys, monkeypatch):
+    from imgedit_gym.core.registry import TOOLS
+    from imgedit_gym.tools.editor import EditorTool
+
+    class Copies(EditorTool):
+        id, batch_size = "copies", 4
+
+        def edit(self, requests):
+            return [request.picture for request in requests]
+
+    monkeypatch.setitem(TOOLS._entries, "copies", Copies)
+    words = ["--num-envs", "1,3", "--sizes", "64", "--seconds", "0", "--markdown", "--out", str(tmp_path)]
+    assert main([*words, "--tools", '["skip", {"id": "copies", "size": 32}]']) == 0
+    assert "| num_envs | tool | batched | one by one |" in capsys.readouterr().out
+    written = json.loads((tmp_path / "editors.json").read_text())["editors"]
+    assert [one["num_envs"] for one in written] == [1, 3]
+    assert all(one["batched"] > 0 and one["one_by_one"] > 0 and one["batch_size"] == 4 for one in written)
