@@ -1,5 +1,7 @@
 """Tests of the world of photographs: what tasks are made of, what the checklist measures, and what earns nothing."""
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 
 from baselines.agents import AGENTS
 from baselines.rollout import run_episodes
+from baselines.run import main
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PICTURE, PlanStep
@@ -220,6 +223,17 @@ def test_the_oracle_does_nearly_all_of_it():
     assert np.mean([episode.success for episode in episodes]) > 0.75
 
 
+def test_the_command_plays_photographs(tmp_path):
+    words = ["--tasks", "photos", "--episodes", "3", "--image-size", "64", "--out", str(tmp_path)]
+    assert main(words) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    played = ["oracle", "rule-based", "single-step", "random", "no-op", "text-overlay"]
+    assert [name for name in played if name in results["agents"]] == played
+    assert results["agents"]["no-op"]["score"]["mean"] == 0.0 < results["agents"]["oracle"]["score"]["mean"]
+    assert (tmp_path / "index.html").is_file() and (tmp_path / "gallery.png").is_file()
+    assert main([*words, "--agents", "learned"]) == 2
+
+
 # ---------------------------------------------------------------------- environments
 
 
@@ -279,6 +293,7 @@ def test_the_photographs_are_those_of_the_packages():
     library = built_in(CPU)
     assert library.names == tuple(one.path for one in BUILT_IN)
     assert library.sizes.min() >= 300
+    assert "CC BY 2.0" in source_of("test").credits["licence"]
     assert library.digest == "2d1fe06c"
 
 

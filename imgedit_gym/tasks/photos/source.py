@@ -31,6 +31,11 @@ from imgedit_gym.tasks.users import load_user_task
 NOT_HERE = ("objects", "headline_box", "checklist")
 """Options of a user's own task that only adverts can measure."""
 
+LICENCE = (
+    "photographs of scikit-image under the licences that its data module names; china.jpg by danielbuechele and "
+    "flower.jpg by vultilion under CC BY 2.0"
+)
+
 _ARG = COLUMNS.index("arg")
 _DIRECTIONS = {EXPOSURE: 2, CAST: 4}
 
@@ -85,6 +90,7 @@ class Photos:
         self.stream = self.split.stream
         self.library = built_in(device) if folder is None else from_folder(folder, device)
         self.id = "photos" if folder is None else f"photos-{self.library.digest}"
+        self.credits = {"name": self.id, "licence": LICENCE if folder is None else "not told"}
         self.photographs = self.library.of_share(self.split.share)
         if not self.photographs:
             raise ImgEditError(
