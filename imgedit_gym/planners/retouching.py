@@ -48,6 +48,9 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
 }
 """Words of a request by what they ask for."""
 
+MORE = ("whatever else", "every other way", "more amiss", "nothing ever happened")
+"""Words by which a request says that there is more to be done than it speaks of."""
+
 BLOCK = LATTICE // 2
 _DIRECTIONS = {"cooler": 0, "warmer": 1, "pinker": 2, "greener": 3}
 _CASTS = tuple(_DIRECTIONS)
@@ -112,7 +115,8 @@ def make_plan(instruction: str, seen: PhotoLook, max_steps: int) -> Plan:
     asked = {
         goal for goal, words in KEYWORDS.items() if any(re.search(rf"\b{re.escape(word)}", text) for word in words)
     }
-    wrong = asked | _visible(seen)
+    more = not asked or any(words in text for words in MORE)
+    wrong = asked | _visible(seen) if more else asked
     steps = [_step(goal, seen) for goal in _ORDER if goal in wrong]
     return tuple(steps[:max_steps]) or (PlanStep("edit", PICTURE, instruction),)
 
