@@ -38,7 +38,7 @@ class Kind(IntEnum):
     COUNT = 8
     """Of set ``arg`` there are at most ``count`` objects, and no fewer than ``slot``."""
     INSTRUCTION = 9
-    """What the requirement's text says, the instruction as a whole where there is no other. Only a model can tell: a
+    """What the requirement's text says, the instruction as a whole where there is no other. Only a model can tell; a
     measurement finds 0, and the checklist judge's judgements are invalid."""
     RESTORED = 10
     """One thing that is wrong with a photograph is put right, as in the hidden original. ``arg`` is which, ``count``
