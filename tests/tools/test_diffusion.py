@@ -117,13 +117,10 @@ def test_half_precision(build) -> None:
     assert act(engine) == [""]
 
 
-@pytest.mark.slow
-def test_compiled(build) -> None:
-    if shutil.which("c++") is None and shutil.which("g++") is None:
-        pytest.skip("torch.compile needs a C++ compiler")
-    engine, plain = build(EDIT, 1, compile=True), build(EDIT, 1)
-    assert act(engine) == act(plain) == [""]
-    assert (engine.canvas.int() - plain.canvas.int()).abs().max() <= 1
+def test_the_denoiser_is_compiled_on_request(build) -> None:
+    for wanted in (False, True):
+        unet = build(EDIT, 1, compile=wanted).tools[1]._pipeline.pipe.unet
+        assert (unet._compiled_call_impl is not None) == wanted
 
 
 def test_a_model_is_loaded_once_and_let_go(build) -> None:
