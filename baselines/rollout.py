@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from imgedit_gym.core.plan import Plan
 from imgedit_gym.engine import Engine
 from imgedit_gym.orchestrators.agent import BUDGET, instructions, look
 
-__all__ = ["BUDGET", "Episode", "Step", "run_episodes"]
+__all__ = ["BUDGET", "Episode", "Step", "run_episodes", "with_tools"]
 
 
 @dataclass
@@ -58,6 +58,14 @@ class Episode:
     plan_steps: Plan = ()
 
 
+def with_tools(arguments: dict[str, Any], agent: Agent) -> dict[str, Any]:
+    """Arguments of an environment that has the tools an agent brings along, too."""
+    if not agent.tools:
+        return arguments
+    own = arguments.get("tools", "pixel")
+    return {**arguments, "tools": [*([own] if isinstance(own, (str, Mapping)) else own), *agent.tools]}
+
+
 def run_episodes(
     name: str,
     agent: Agent,
@@ -73,7 +81,8 @@ def run_episodes(
         name: The agent's name in the results.
         agent: The agent.
         seeds: Seeds of the tasks.
-        arguments: Keyword arguments of :class:`imgedit_gym.engine.Engine`, without the planner.
+        arguments: Keyword arguments of :class:`imgedit_gym.engine.Engine`, without the planner; the agent's own tools
+            are added.
         pictured: For how many of the episodes, from the first on, the picture after every step is kept.
         progress: Told how many plan steps have been carried out over all episodes.
         keys: Keys of the tasks, in place of those that the seeds draw.
@@ -82,6 +91,7 @@ def run_episodes(
         Episodes in the order of the seeds; seconds are the batch's share.
     """
     n = len(seeds)
+    arguments = with_tools(arguments, agent)
     engine = Engine(n, **arguments, planner="oracle" if agent.privileged else "agent")
     if keys is None:
         engine.reset(range(n), seeds)

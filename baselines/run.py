@@ -30,7 +30,7 @@ from baselines.cli import (
     versions,
     write_json,
 )
-from baselines.rollout import Episode, run_episodes
+from baselines.rollout import Episode, run_episodes, with_tools
 from baselines.statistics import mean_interval, normalised_interval
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES, REGIONS, TASKS
@@ -197,6 +197,7 @@ def _run(options: argparse.Namespace) -> None:
     if not source.exact and judge.id == "checklist":
         console.print("The judge 'checklist' measures: requests in words it cannot judge. A model can: --judge vlm")
     runs: dict[str, list[Episode]] = {}
+    played_in: dict[str, dict[str, Any]] = {}
     columns = (
         TextColumn("{task.description:<14}"),
         BarColumn(),
@@ -206,10 +207,12 @@ def _run(options: argparse.Namespace) -> None:
     try:
         with Progress(*columns, console=console) as progress:
             for name in names:
+                agent = AGENTS.build(name)
+                played_in[name] = with_tools(arguments, agent)
                 bar = progress.add_task(name, total=None)
                 runs[name] = run_episodes(
                     name,
-                    AGENTS.build(name),
+                    agent,
                     seeds,
                     on_engine,
                     pictured=PICTURED,
@@ -241,7 +244,7 @@ def _run(options: argparse.Namespace) -> None:
     views = [to_view(episode) for episodes in runs.values() for episode in episodes if episode.frames]
     write_trajectories(
         options.out / "trajectories.jsonl",
-        [to_trajectory(episode, arguments, results["versions"]) for row in runs.values() for episode in row],
+        [to_trajectory(one, played_in[name], results["versions"]) for name, row in runs.items() for one in row],
     )
     draw_gallery(views, options.out / "gallery.png")
     write_page(results, views, options.out / "index.html")

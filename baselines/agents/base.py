@@ -23,12 +23,14 @@ class Agent:
         worlds: Rules of the worlds that it was made for, see
             :class:`imgedit_gym.core.task_source.TaskSource`; ``None`` for any.
         given: What it is given beyond pictures and words, for the notes beneath tables; empty for nothing.
+        tools: Tools that it brings along, beside those of the environment: ids, or ids with arguments.
     """
 
     privileged: ClassVar[bool] = False
     simulator: ClassVar[bool] = False
     worlds: ClassVar[tuple[str, ...] | None] = None
     given: ClassVar[str] = ""
+    tools: Sequence[Any] = ()
 
     def begin(self, context: AgentContext) -> None:
         """Prepare for a batch of episodes."""

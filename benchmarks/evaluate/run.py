@@ -105,6 +105,8 @@ def evaluate(
     """
     spec = agent if isinstance(agent, str) else f"{type(agent).__module__}:{type(agent).__qualname__}"
     agent = find_agent(agent) if isinstance(agent, str) else agent
+    if agent.tools:
+        raise ImgEditError(f"agent {spec!r}: expected one that makes do with the suite's tools; it brings its own")
     run = Run(out)
     _begin(run, suite, spec, agent, batch)
     judge = JUDGES.build(suite.judge["spec"])

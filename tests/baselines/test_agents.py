@@ -10,7 +10,7 @@ from baselines.agents import AGENTS
 from baselines.agents.base import Agent, AgentContext
 from baselines.agents.search import SearchAgent, distinct_regions
 from baselines.agents.tables import table_tool
-from baselines.rollout import run_episodes
+from baselines.rollout import run_episodes, with_tools
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import TONES
 from imgedit_gym.core.plan import VERBS, PlanStep
@@ -24,6 +24,7 @@ from imgedit_gym.tasks.adverts.source import Adverts
 ARGUMENTS = {"tasks": "adverts", "judge": "checklist", "image_size": 64, "split": "test", "device": "cpu"}
 SEEDS = [3, 4, 5, 6]
 SEARCHING = ("oracle", "search")
+BROUGHT = {"single-step-diffusion": ("single_step_editor",)}
 COMPETITORS = [name for name in AGENTS.ids() if name not in SEARCHING]
 
 
@@ -56,7 +57,7 @@ def test_every_agent_plays(played, name):
         assert [step.text for step in episode.steps] == list(episode.plan)
         assert episode.task_id.startswith("adverts/test/") and episode.instruction
         for step in episode.steps:
-            assert step.tool in PIXEL_TOOLS and 0 <= step.region < N_REGIONS
+            assert step.tool in (*PIXEL_TOOLS, *BROUGHT.get(name, ())) and 0 <= step.region < N_REGIONS
             assert np.isfinite(step.reward)
         assert episode.tool_calls == sum(step.tool != "skip" for step in episode.steps)
         edits = sum(step.tool != "skip" and not step.problem for step in episode.steps)
@@ -257,3 +258,33 @@ def test_context_names_tools():
     assert context.tool("skip") == 0
     assert PIXEL_TOOLS[context.tool("paste")] == "paste"
     assert context.tool("no such tool") == 0
+
+
+# ------------------------------------------------------------------ agents that bring tools along
+
+
+def test_tools_that_are_brought_along_come_last():
+    agent = AGENTS.build("single-step-diffusion")
+    for given, expected in ((None, ["pixel"]), ("pixel", ["pixel"]), (["skip", "exposure"], ["skip", "exposure"])):
+        arguments = {} if given is None else {"tools": given}
+        found = with_tools(arguments, agent)["tools"]
+        assert found[:-1] == expected and found[-1]["name"] == "single_step_editor"
+    assert with_tools({"tools": "pixel"}, AGENTS.build("no-op")) == {"tools": "pixel"}
+
+
+def test_the_editor_is_needed_and_used_once(played, tmp_path):
+    agent = AGENTS.build("single-step-diffusion")
+    with pytest.raises(ImgEditError, match="single_step_editor"):
+        agent.begin(AgentContext.of(Engine(1, image_size=64), 0))
+    with pytest.raises(ImgEditError, match=r"baselines\.training\.single_step"):
+        type(agent)(model=tmp_path)
+    for episode in played("single-step-diffusion"):
+        assert [(step.tool, step.region, step.problem) for step in episode.steps] == [("single_step_editor", 0, "")]
+        assert episode.plan == (episode.instruction,)
+
+
+def test_suites_are_for_agents_that_make_do_with_their_tools(tmp_path):
+    from benchmarks.evaluate import evaluate
+
+    with pytest.raises(ImgEditError, match="brings its own"):
+        evaluate(None, "single-step-diffusion", tmp_path)  # type: ignore[arg-type]

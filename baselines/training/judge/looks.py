@@ -85,6 +85,20 @@ def _color(tone: str, x: torch.Tensor, s: torch.Tensor, way: torch.Tensor) -> to
     raise ValueError(f"unknown look {tone!r}; expected one of {TONES}")
 
 
+def give_look(tone: str, pictures: torch.Tensor) -> torch.Tensor:
+    """Give pictures one look in its plain strength, in the first of its ways.
+
+    Args:
+        tone: One of ``TONES``.
+        pictures: ``uint8 [n, S, S, 3]``.
+
+    Returns:
+        ``uint8 [n, S, S, 3]``, fresh.
+    """
+    n = len(pictures)
+    return _give(tone, pictures.float(), torch.zeros(n, 3), torch.ones(n), torch.zeros(n))[0]
+
+
 def _blurred(x: torch.Tensor, sigma: float) -> torch.Tensor:
     reach = max(1, round(3 * sigma))
     ticks = torch.arange(-reach, reach + 1, dtype=torch.float32)

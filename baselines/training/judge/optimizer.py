@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 
+_TABLES = ("embed_tokens", "position_embedding", "word_embeddings", "token_type_embeddings")
+"""Parts of the names of matrices whose rows are looked up: no Muon for them."""
+
 
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is made orthogonal by Newton-Schulz steps, together for equal shapes.
@@ -73,7 +76,7 @@ class Optimizers:
         matrices: list[torch.Tensor] = []
         rest: list[torch.Tensor] = []
         for name, parameter in named:
-            plain = parameter.ndim < 2 or "embed_tokens" in name or "position_embedding" in name
+            plain = parameter.ndim < 2 or any(part in name for part in _TABLES)
             (rest if plain or name.startswith("aid.") else matrices).append(parameter)
         self.rates = (muon, adam)
         self.rest = rest
