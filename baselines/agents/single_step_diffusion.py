@@ -36,8 +36,15 @@ class SingleStepDiffusionAgent(Agent):
             raise ImgEditError(
                 f"no trained weights in {folder}; make them with: python -m baselines.training.single_step --out DIR"
             )
-        tool = {"id": "diffusers", "name": TOOL, "model": str(folder), "pipeline": PIPELINE, "margin": None}
-        tool |= {name: value for name, value in (("steps", steps), ("device", device)) if value is not None}
+        tool: dict[str, Any] = {
+            "id": "diffusers",
+            "name": TOOL,
+            "model": str(folder),
+            "pipeline": PIPELINE,
+            "margin": None,
+        }
+        further: dict[str, Any] = {"steps": steps, "device": device}
+        tool |= {name: value for name, value in further.items() if value is not None}
         self.tools = (tool,)
 
     def begin(self, context: AgentContext) -> None:

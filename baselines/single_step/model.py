@@ -31,7 +31,7 @@ N_IN = 2 * 3 * PATCH**2 + SEEN + PLACES
 N_RETOUCH = 13
 N_OUT = 4 * PATCH**2 + N_RETOUCH
 
-STEPS = 1
+STEPS = 2
 """Denoising steps unless told otherwise. Chosen on the split ``val``."""
 
 SHARPNESS, GATE_SLACK = 2.0, 0.1

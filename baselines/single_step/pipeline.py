@@ -16,8 +16,10 @@ from baselines.single_step.words import tokenize
 from baselines.vision import Vision
 from imgedit_gym.core.errors import DataFileError, ImgEditError
 
+_Pipeline: Any = DiffusionPipeline
 
-class SingleStepPipeline(DiffusionPipeline):  # type: ignore[misc]
+
+class SingleStepPipeline(_Pipeline):
     """InstructPix2Pix in pixels, small, for adverts: a picture and a request go in, the edited picture comes out.
 
     As in InstructPix2Pix (Brooks et al., 2023) the network denoises the result with the source picture as further

@@ -176,8 +176,11 @@ class EditorTraining:
         ids, mask = tokenize(self.tokenizer, pairs.instructions, self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             seen = see(self.vision, pairs.before)
+        source, after, drawn = pictures
         return Lessons(
-            *pictures,
+            source=source,
+            after=after,
+            drawn=drawn,
             changed=resize(differs[:, None].float(), EDGE, EDGE).to(self.device),
             seen=seen.float(),
             ids=ids,

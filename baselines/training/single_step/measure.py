@@ -69,7 +69,9 @@ def measure(
     }
     passed: dict[str, list[bool]] = {}
     kept: dict[str, list[float]] = {"objects": [], "background": [], "headline": []}
-    untouched, seconds, shown = [], 0.0, []
+    untouched: list[float] = []
+    shown: list[torch.Tensor] = []
+    seconds = 0.0
     for start in range(0, episodes, BATCH):
         rows = range(min(BATCH, episodes - start))
         engine = Engine(len(rows), tools=agent.tools, planner="none", split=split, image_size=image_size)
@@ -86,7 +88,7 @@ def measure(
                 if wish[0]:
                     passed.setdefault(Kind(wish[0]).name, []).append(float(verdict.requirements[row, at]) >= 0.5)
             for label, keep in enumerate(batch.keep[row].tolist()):
-                if keep:
+                if keep and verdict.preserved is not None:
                     what = {LABEL_BACKGROUND: "background", LABEL_HEADLINE: "headline"}.get(label, "objects")
                     kept[what].append(float(verdict.preserved[row, label]))
         untouched += (engine.canvas == batch.images).all(-1).float().mean((1, 2)).tolist()
