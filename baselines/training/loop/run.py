@@ -92,12 +92,12 @@ def improve(
     Returns:
         The planner, and a report of each round, the state before the first one being round 0.
     """
-    planner = refine(desk)
+    planner, learnt = refine(desk)
     path = desk.folder / "rounds.json"
     reports: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     if not reports:
         _report(path, reports, 0, {}, planner, preset)
-    lessons: list[Lessons] = []
+    lessons = [learnt]
     for number in range(1, preset.rounds + 1):
         experience = Experience(orchestrator, preset.threshold, switches.pruning) if switches.experience else None
         make = partial(_lessons, planner, desk, preset, number, experience, practice, lessons)

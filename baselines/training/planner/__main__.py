@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> None:
     from baselines.training.planner.run import finish, imitate, open_desk, refine
 
     desk = open_desk(options.preset, options.out, options.seed, options.noise, options.device, options.vision)
-    planner = (imitate if options.stage == "imitation" else refine)(desk)
+    planner, _ = (imitate if options.stage == "imitation" else refine)(desk)
     facts = facts_of(planner, desk, options, "baselines.training.planner")
     folder = finish(planner, desk, options.stage, facts)
     if options.stage == "imitation":

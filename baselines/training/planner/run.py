@@ -34,8 +34,12 @@ def open_desk(
     return Desk(PRESETS[preset], folder, seed, noise, Vision.load(vision, device), device)
 
 
-def imitate(desk: Desk) -> Planner:
-    """The stage ``imitation``: learn the plans of a teacher who is often wrong."""
+def imitate(desk: Desk) -> tuple[Planner, Lessons]:
+    """The stage ``imitation``: learn the plans of a teacher who is often wrong.
+
+    Returns:
+        The planner, and what it has learnt.
+    """
     planner, preset = desk.planner(), desk.preset
     teacher = Teacher(desk.noise, [item.name for item in load_catalogue().objects])
     dice = random.Random(desk.seed)
@@ -48,18 +52,33 @@ def imitate(desk: Desk) -> Planner:
             for row, plan in enumerate(right)
         ]
 
-    learn(
+    lessons = learn(
         planner, desk, IMITATION, preset.imitation, lambda: Lessons.collect(train_tasks(desk, preset.tasks, 0), write)
     )
-    return planner
+    return planner, lessons
 
 
-def refine(desk: Desk) -> Planner:
-    """The stage ``self``: rounds of writing plans, keeping those that pass the checklist, and learning them."""
-    planner, preset = imitate(desk), desk.preset
+def refine(desk: Desk) -> tuple[Planner, Lessons]:
+    """The stage ``self``: rounds of writing plans, keeping those that pass the checklist, and learning them.
+
+    What was learnt before stays among it: plans that pass are those of the easier tasks, and alone they teach to write
+    less than is asked for. Plans that pass count twice, as the teacher's are often wrong.
+
+    Returns:
+        The planner, and what it has learnt.
+    """
+    planner, lessons = imitate(desk)
+    preset = desk.preset
     for number in range(1, preset.rounds + 1):
-        learn(planner, desk, f"{SELF}-{number}", preset.again, partial(own_lessons, planner, desk, number))
-    return planner
+        lessons = learn(
+            planner, desk, f"{SELF}-{number}", preset.again, partial(_with_own, planner, desk, number, lessons)
+        )
+    return planner, lessons
+
+
+def _with_own(planner: Planner, desk: Desk, number: int, before: Lessons) -> Lessons:
+    own = own_lessons(planner, desk, number)
+    return Lessons.joined([before, own, own])
 
 
 def own_lessons(planner: Planner, desk: Desk, number: int) -> Lessons:
