@@ -52,7 +52,10 @@ class OddRegions:
     def refresh(self, rows):
         pass
 
-    def regions(self, rows, index):
+    def prepare(self, rows, index, steps):
+        pass
+
+    def regions(self, rows, index, steps=None):
         at = index % len(self._boxes)
         return RegionBatch(self._masks[at], self._boxes[at], self._boxes[index * 0 + BLOCK])
 

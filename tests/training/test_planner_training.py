@@ -17,8 +17,9 @@ from baselines.training.loop import experience
 from baselines.training.loop.experience import Experience
 from baselines.training.planner.learn import Desk, learn
 from baselines.training.planner.lessons import Item, Lessons, draw
+from baselines.training.planner.mending import assembled, mended
 from baselines.training.planner.plan import QUICK, Course
-from baselines.training.planner.run import mended
+from baselines.training.planner.run import refine
 from baselines.training.stage import Stage
 from baselines.vision import Vision
 from imgedit_gym.core.plan import PlanStep
@@ -42,7 +43,7 @@ def lessons(vision):
 
 def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, vision, lessons, monkeypatch):
     def weights(folder):
-        desk = Desk(QUICK, folder, 0, vision)
+        desk = Desk(QUICK, folder, 0, 0.2, vision)
         planner = desk.planner()
         learn(planner, desk, "some", COURSE, lambda: lessons)
         return planner.model.state_dict()
@@ -70,12 +71,12 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, vision, le
     found = weights(killed)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     frozen = [name for name in expected if "vision_tower" in name]
-    untaught = Desk(QUICK, tmp_path, 0, vision).planner().model.state_dict()
+    untaught = Desk(QUICK, tmp_path, 0, 0.2, vision).planner().model.state_dict()
     assert frozen and all(torch.equal(expected[name], untaught[name]) for name in frozen)
 
 
 def test_a_finished_training_asks_for_no_lessons(tmp_path, vision, lessons):
-    desk = Desk(QUICK, tmp_path, 0, vision)
+    desk = Desk(QUICK, tmp_path, 0, 0.2, vision)
     learn(desk.planner(), desk, "some", replace(COURSE, steps=1), lambda: lessons)
 
     def make():
@@ -191,4 +192,34 @@ def test_plans_are_mended_where_leaving_steps_out_is_enough(vision):
         assert mended(chunk, row, right) == right == mended(chunk, row, wrong)
         others = [name for name in chunk.seen(row) if all(step.target != name for step in right)]
         assert all(mended(chunk, row, (PlanStep("recolor", name, "blue"), *right)) == right for name in others)
-        assert mended(chunk, row, right[:-1]) == ()
+
+
+def test_plans_are_assembled_of_what_several_have(vision):
+    (chunk,) = list(draw(vision.tokens, 8, 2, mixture=((1.0, {}),)))
+    for row in range(len(chunk.seeds)):
+        right = chunk.tasks.oracle_plan(chunk.batch, row)
+        whole = assembled(chunk, row, [right, right[:1]], 8)
+        assert chunk.tasks.check_plan(chunk.batch, row, whole).flawless
+        if len(right) > 1:
+            parts = assembled(chunk, row, [right[:-1], right[-1:]], 8)
+            assert set(parts) == set(right) and chunk.tasks.check_plan(chunk.batch, row, parts).flawless
+            assert assembled(chunk, row, [right[:-1]], 8) == ()
+
+
+def test_what_was_learnt_before_stays_among_what_is_learnt(tmp_path, vision):
+    few = replace(QUICK, layers=1, tasks=16, tried=16, samples=1, rounds=1, imitation=COURSE, again=COURSE)
+    (tmp_path / "self").mkdir()
+
+    def plans_of(chunk):
+        return [chunk.tasks.oracle_plan(chunk.batch, row) for row in range(len(chunk.requests))]
+
+    desk = Desk(few, tmp_path / "self", 0, 0.2, vision)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("baselines.training.planner.run.sampled", lambda _, chunk, *rest: [[p] for p in plans_of(chunk)])
+        _, learnt = refine(desk)
+    teachers = Lessons.load(tmp_path / "self" / "imitation.lessons.pt", desk.settings)
+    own = learnt.items[len(teachers.items) :]
+    assert learnt.items[: len(teachers.items)] == teachers.items and own
+    half = len(own) // 2
+    assert [(one.request, one.plan) for one in own[:half]] == [(one.request, one.plan) for one in own[half:]]
+    assert len(learnt.tokens) == max(item.row for item in learnt.items) + 1
