@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ from PIL import Image
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.arguments import check_whole, is_number
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.images import read_image
 from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.vocabulary import Vocabulary
 from imgedit_gym.models import pool
+from imgedit_gym.models.pictures import png_of
 from imgedit_gym.models.store import Store, picture_digest
 from imgedit_gym.tools import confine
 from imgedit_gym.tools.base import Edited, Tool, by_value, is_empty
@@ -256,7 +257,7 @@ class EditorTool(Tool):
 
     def _code(self, reason: str) -> int:
         """The problem code of a failure; a new one where it has not been met before."""
-        reason = " ".join(reason.split())[:_SHOWN]
+        reason = " ".join(reason.split())[:_SHOWN] or "failed, and did not say why"
         if reason not in self.problems:
             if len(self.problems) == _MOST_PROBLEMS:
                 return _MOST_PROBLEMS - 1
@@ -313,18 +314,16 @@ def _key(identity: str, request: Request) -> str:
 
 
 def _text_of(picture: torch.Tensor) -> str:
-    file = io.BytesIO()
-    to_pil(picture).save(file, "PNG", compress_level=1)
-    return base64.b64encode(file.getvalue()).decode()
+    return base64.b64encode(png_of(picture.cpu().numpy())).decode()
 
 
 def _picture_of(text: str) -> torch.Tensor | None:
     """A stored picture; ``None`` if it is none."""
     try:
-        with Image.open(io.BytesIO(base64.b64decode(text)), formats=["PNG"]) as picture:
-            return from_pil(picture) if max(picture.size) <= _LARGEST else None
-    except (OSError, ValueError, SyntaxError):
+        pixels = read_image(base64.b64decode(text), "cache", ("PNG",))
+    except ValueError:
         return None
+    return torch.from_numpy(pixels) if max(pixels.shape) <= _LARGEST else None
 
 
 def _verb_codes(verbs: Sequence[str] | None) -> list[int]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
+
 import pytest
 import torch
 
@@ -117,6 +121,13 @@ def test_failures_say_why_and_leave_the_canvas(build) -> None:
     assert tool.problems[: len(told)] == told, "a code keeps its meaning"
 
 
+def bomb() -> str:
+    """A PNG file that claims 2.5 gigapixels, in base 64."""
+    parts = [b"IHDR" + struct.pack(">2I5B", 50_000, 50_000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(b"\0")]
+    chunks = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts]
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)).decode()
+
+
 def raises(request: Request) -> None:
     raise ValueError("the model is\nill")
 
@@ -125,6 +136,7 @@ def raises(request: Request) -> None:
     ("fails", "reason"),
     [
         (raises, "ValueError: the model is"),
+        (lambda request: Failure(" \n"), "failed, and did not say why"),
         (lambda request: request.picture[:30], "gave a picture of 64 x 30 pixels for one of 64 x 64"),
         (lambda request: request.picture.float(), "gave something that is no RGB picture"),
         (lambda request: request.picture[..., 0], "gave something that is no RGB picture"),
@@ -156,7 +168,8 @@ def test_a_step_or_region_it_is_not_meant_for_is_refused(build) -> None:
     result = act(engine)
     verbs = [engine.plan(row)[0].verb for row in range(B)]
     assert "recolor" not in verbs and not tool.asked
-    assert engine.tool_mask().tolist() == [[True, False]] * B or engine.tool_mask()[:, 0].all()
+    fits = [engine.current_step(row).verb == "recolor" for row in range(B)]
+    assert engine.tool_mask()[:, 1].tolist() == fits
     assert engine.problem_text(1, int(result.problems[0])) == "inverts: not meant for this plan step"
 
 
@@ -184,6 +197,17 @@ def test_failures_are_not_kept(build) -> None:
     again, other = build(1, cache=True)
     act(again)
     assert len(other.asked) == 1 and again.latest()[0, 2] == 0
+
+
+@pytest.mark.parametrize("text", ["no picture", bomb()], ids=["damaged", "bomb"])
+def test_what_a_cache_holds_is_not_trusted(build, text: str) -> None:
+    engine, tool = build(1, cache=True)
+    act(engine)
+    for key in list(tool.store._memory):
+        tool.store._memory[key] = text
+    again, other = build(1, cache=True)
+    act(again)
+    assert len(other.asked) == 1 and torch.equal(again.canvas, engine.canvas)
 
 
 def test_equal_requests_of_a_batch_are_one(build) -> None:
