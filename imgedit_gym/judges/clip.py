@@ -204,8 +204,8 @@ class Encoder:
                 f"judge 'clip' needs the extra 'models': pip install 'imgedit-gym[models]' ({error})"
             ) from None
         try:
-            self._processor = AutoProcessor.from_pretrained(model, revision=revision)
-            self._model = AutoModel.from_pretrained(model, revision=revision).eval()
+            self._processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
+            self._model = AutoModel.from_pretrained(model, revision=revision, trust_remote_code=False).eval()
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ImgEditError(f"judge 'clip': model {model!r} cannot be loaded: {reason}") from None

@@ -114,9 +114,9 @@ def load_detector(model: str, revision: str | None, device: str, dtype: str) -> 
         transformers = transformers_library()
         where = torch.device(device)
         try:
-            processor = transformers.AutoProcessor.from_pretrained(model, revision=revision)
+            processor = transformers.AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
             loaded: Any = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
-                model, revision=revision, dtype=kind_of(dtype, where)
+                model, revision=revision, dtype=kind_of(dtype, where), trust_remote_code=False
             )
         except (OSError, ValueError, ImportError, KeyError) as error:
             raise ImgEditError(

@@ -53,7 +53,9 @@ def load_image_text_model(model: str, revision: str | None, device: str, dtype: 
     kind = kind_of(dtype, where)
     try:
         processor = load_processor(model, revision)
-        loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype=kind)
+        loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
+            model, revision=revision, dtype=kind, trust_remote_code=False
+        )
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ImgEditError(
             f"model {model!r}: expected a folder or hub id of an image-text-to-text model; {first_line(error)}"
@@ -71,8 +73,10 @@ def load_language_model(model: str, revision: str | None, device: str, dtype: st
     where = torch.device(device)
     kind = kind_of(dtype, where)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
-        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=kind)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
+        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            model, revision=revision, dtype=kind, trust_remote_code=False
+        )
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ImgEditError(
             f"model {model!r}: expected a folder or hub id of a language model; {first_line(error)}"
@@ -139,15 +143,17 @@ def load_processor(model: str, revision: str | None = None) -> Any:
     import transformers
 
     try:
-        return transformers.AutoProcessor.from_pretrained(model, revision=revision)
+        return transformers.AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
     except (ImportError, ValueError) as error:
         failure = error
     try:
         written = dict(transformers.ProcessorMixin.get_processor_dict(model, revision=revision)[0])
         kind = getattr(transformers, written.pop("processor_class"))
         parts = {
-            "image_processor": transformers.AutoImageProcessor.from_pretrained(model, revision=revision),
-            "tokenizer": transformers.AutoTokenizer.from_pretrained(model, revision=revision),
+            "image_processor": transformers.AutoImageProcessor.from_pretrained(
+                model, revision=revision, trust_remote_code=False
+            ),
+            "tokenizer": transformers.AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False),
         }
     except (OSError, KeyError, AttributeError, ValueError, ImportError):
         raise failure from None

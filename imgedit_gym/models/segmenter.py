@@ -124,7 +124,7 @@ def load_segmenter(model: str, revision: str | None, device: str, dtype: str) ->
         where = torch.device(device)
         try:
             loaded: Any = transformers.AutoModelForMaskGeneration.from_pretrained(
-                model, revision=revision, dtype=kind_of(dtype, where)
+                model, revision=revision, dtype=kind_of(dtype, where), trust_remote_code=False
             )
             mean, std = _normalisation(transformers, model, revision)
         except (OSError, ValueError, ImportError, KeyError) as error:

@@ -23,6 +23,9 @@ from imgedit_gym.models.limits import Limits, check_limits
 T = TypeVar("T")
 
 _LONGEST_WAIT = 60.0
+_JITTER = random.Random()
+"""Of its own, so that retries leave the random numbers of the program as they are."""
+
 SHOWN = 200
 """Characters of a server's error that are shown."""
 
@@ -168,7 +171,7 @@ class Server:
                 if attempt == self.retries or error.failure is Failure.REFUSED or malformed > 1:
                     told = self._without_key(str(error))
                     return Answer(None, told, attempt + 1, tokens, time.monotonic() - begun, error.failure)
-                wait = min(2.0**attempt * 0.5, 30.0) * random.uniform(0.5, 1.0)
+                wait = min(2.0**attempt * 0.5, 30.0) * _JITTER.uniform(0.5, 1.0)
                 if error.wait is not None:
                     wait = min(error.wait, _LONGEST_WAIT)
                     limits.pause(wait)
