@@ -81,6 +81,8 @@ def transitions(trajectories: Iterable[Trajectory], engine: Engine | None = None
 def to_minari(trajectories: Sequence[Trajectory], dataset_id: str, **about: Any) -> Any:
     """Write recorded episodes as a Minari dataset, with lossless pictures.
 
+    The environment is built from what the recordings name, plug-ins included: not for files that you do not trust.
+
     Args:
         trajectories: Recordings of one environment with the same arguments.
         dataset_id: Such as ``"imgedit/adverts-rules-v0"``. It is written below ``MINARI_DATASETS_PATH``.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from abc import abstractmethod
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, LABEL_P
 from imgedit_gym.core.region import LATTICE, RegionBatch, box_masks
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import TaskBatch
+from imgedit_gym.models.store import picture_digest
 from imgedit_gym.regions.base import RegionProvider, cell_boxes
 
 CELLS = LATTICE * LATTICE
@@ -213,6 +213,5 @@ class PictureRegions(RegionProvider):
 
     def _key(self, row: int, query: str) -> tuple[str, ...]:
         if not self._digests[row]:
-            pixels = self._batch.images[row].cpu().numpy()
-            self._digests[row] = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+            self._digests[row] = picture_digest(self._batch.images[row])
         return self.id, self.settings, self._digests[row], query
