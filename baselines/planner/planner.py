@@ -74,7 +74,7 @@ class Planner:
         """
         if model is None and not WEIGHTS.is_dir():
             raise ImgEditError(
-                f"the planner's weights are not in {WEIGHTS}; make them with: python -m baselines.training.loop"
+                f"the planner's weights are not in {WEIGHTS}; make them with: python -m baselines.training.planner"
             )
         name = str(WEIGHTS if model is None else model)
         edge, vision = _settings(Path(name) / SETTINGS)
