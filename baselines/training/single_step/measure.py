@@ -111,6 +111,7 @@ def _mean(values: list[Any]) -> float:
 
 def draw_sheet(pictures: torch.Tensor, path: Path, columns: int = 4) -> None:
     """Write pictures before and after, side by side, as one picture."""
+    columns = min(columns, len(pictures))
     n = len(pictures) // columns * columns
     pairs = torch.cat([pictures[:n, 0], pictures[:n, 1]], 2)
     gap = torch.full((n, pairs.shape[1] + 6, pairs.shape[2] + 6, 3), 255, dtype=torch.uint8)
