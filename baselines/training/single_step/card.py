@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from baselines.single_step.model import EDGE
-from baselines.training.single_step.learn import NAME, EditorTraining
+from baselines.training.single_step.learn import EditorTraining
 from baselines.training.single_step.measure import Measured
 from benchmarks.throughput.machine import describe_machine
 
@@ -92,7 +89,6 @@ def card_of(
         by_steps: What it does with others.
         notes: Lines about what it cannot do.
     """
-    last = _last_line(training.folder / f"{NAME}.jsonl")
     machine, course, editor = describe_machine("cpu"), training.preset.course, training.editor
     house = training.teacher.house
     return _CARD.format(
@@ -104,7 +100,7 @@ def card_of(
         batch=course.batch,
         distinct=course.steps * course.batch // training.preset.passes,
         passes=training.preset.passes,
-        minutes=last["cpu_seconds"] / 60,
+        minutes=training.seconds / 60,
         threads=threads,
         machine=machine["processor"],
         cores=machine["cpus"],
@@ -123,7 +119,3 @@ def card_of(
 def _numbers(one: Measured) -> str:
     names = ("score", "success", "execution", "preservation", "quality")
     return " | ".join(f"{getattr(one, name):.3f}" for name in names)
-
-
-def _last_line(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8").splitlines()[-1]))

@@ -95,6 +95,8 @@ class EditorTraining:
         self.tokenizer = make_tokenizer(text for texts in self.goals for text in texts)
         self.scheduler = make_scheduler()
         self._pool: tuple[int, Lessons] | None = None
+        self.seconds = 0.0
+        """CPU seconds that it has learned for."""
         torch.manual_seed(seed)
         self.editor = Editor(preset.shape, len(self.tokenizer), LONGEST).to(self.device)
         # which goal a request is about: words are understood sooner if that is asked, too; not part of the editor
@@ -111,6 +113,7 @@ class EditorTraining:
         stage = Stage(self.folder, self.preset.course, NAME, parts, lambda _: True, self.settings)
         self.editor.train()
         stage.run(self.loss)
+        self.seconds = stage.seconds
         self.editor.eval()
 
     def save(self, folder: Path) -> Path:
