@@ -33,7 +33,10 @@ class LearnedAgent(Agent):
     folders = (WEIGHTS / "planner", WEIGHTS / "orchestrator")
     """Where the package's weights are."""
 
-    commands = ("python -m baselines.training.planner --stage self", "python -m baselines.training.orchestrator --method table")
+    commands = (
+        "python -m baselines.training.planner --stage self",
+        "python -m baselines.training.orchestrator --method table",
+    )
     """What makes them."""
 
     def __init__(

@@ -240,7 +240,7 @@ def test_what_could_not_be_judged_is_marked():
 
 
 def test_missing_weights_are_told_with_the_command_that_makes_them(tmp_path):
-    with pytest.raises(ImgEditError, match=r"python -m baselines\.training\.loop"):
+    with pytest.raises(ImgEditError, match=r"python -m baselines\.training\.planner"):
         LearnedAgent(planner=tmp_path)
 
 
