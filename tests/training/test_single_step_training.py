@@ -231,7 +231,8 @@ def test_the_command_makes_an_editor(tmp_path, capsys):
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert "--preset quick --seed 0 --steps 3" in card and "| ABSENT |" in card and "- It is new." in card
     assert set(json.loads((tmp_path / "measured.json").read_text())["by_steps"]) == {"1", "2", "4"}
-    assert Image.open(tmp_path / "samples.png").width > 100
+    with Image.open(tmp_path / "samples.png") as sheet:
+        assert sheet.width > 100
     assert main(["--episodes", "0", "--out", str(tmp_path)]) == 2
     assert "--episodes" in capsys.readouterr().err
 
