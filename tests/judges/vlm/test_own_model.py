@@ -17,8 +17,6 @@ from imgedit_gym.judges.vlm.loading import OWN_MODEL, load_model
 from imgedit_gym.judges.vlm.mosaic import mosaic
 
 pytest.importorskip("transformers")
-if not OWN_MODEL.exists():
-    pytest.skip("the small model is not trained yet: python -m baselines.training.judge", allow_module_level=True)
 
 
 def test_it_is_small_and_documented():
