@@ -23,6 +23,7 @@ from imgedit_gym.judges.combinations import joined, weighed
 from imgedit_gym.judges.prompting import hash_of, load_wording
 from imgedit_gym.judges.questions import question_of
 from imgedit_gym.models.background import in_thread
+from imgedit_gym.models.loading import expecting, load_model, transformers_library
 
 MEASURES = ("directional", "text")
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
@@ -197,18 +198,11 @@ class Encoder:
     """
 
     def __init__(self, model: str, revision: str | None, device: str | None, batch_size: int) -> None:
-        try:
-            from transformers import AutoModel, AutoProcessor
-        except ImportError as error:
-            raise ImgEditError(
-                f"judge 'clip' needs the extra 'models': pip install 'imgedit-gym[models]' ({error})"
-            ) from None
-        try:
-            self._processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
-            self._model = AutoModel.from_pretrained(model, revision=revision, trust_remote_code=False).eval()
-        except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ImgEditError(f"judge 'clip': model {model!r} cannot be loaded: {reason}") from None
+        with expecting("a CLIP or SigLIP model", model):
+            self._model = load_model("AutoModel", model, revision, "cpu", "auto")
+            self._processor = transformers_library().AutoProcessor.from_pretrained(
+                model, revision=revision, trust_remote_code=False
+            )
         if not (hasattr(self._model, "get_image_features") and hasattr(self._model, "get_text_features")):
             kind = type(self._model).__name__
             raise ImgEditError(f"judge 'clip': expected a CLIP or SigLIP model; {model!r} is a {kind}")

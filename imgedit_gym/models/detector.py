@@ -11,7 +11,7 @@ import torch
 
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.models import pool
-from imgedit_gym.models.loading import first_line, kind_of, name_of, transformers_library
+from imgedit_gym.models.loading import expecting, load_model, name_of, transformers_library
 
 MOST = 32
 """Detections of one text in one picture that are kept, the best ones."""
@@ -111,22 +111,15 @@ def load_detector(model: str, revision: str | None, device: str, dtype: str) -> 
     """
 
     def build() -> Detector:
-        transformers = transformers_library()
-        where = torch.device(device)
-        try:
-            processor = transformers.AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
-            loaded: Any = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
-                model, revision=revision, dtype=kind_of(dtype, where), trust_remote_code=False
+        with expecting("an open-vocabulary detector", model):
+            loaded = load_model("AutoModelForZeroShotObjectDetection", model, revision, device, dtype)
+            processor = transformers_library().AutoProcessor.from_pretrained(
+                model, revision=revision, trust_remote_code=False
             )
-        except (OSError, ValueError, ImportError, KeyError) as error:
-            raise ImgEditError(
-                f"model {model!r}: expected a folder or hub id of an open-vocabulary detector; {first_line(error)}"
-            ) from error
         if not hasattr(processor, "post_process_grounded_object_detection"):
             raise ImgEditError(
                 f"model {model!r}: expected a processor that reads texts; found a {type(processor).__name__}"
             )
-        loaded = loaded.to(where).eval().requires_grad_(False)
         return Detector(name_of(model, loaded), loaded, processor)
 
     return pool.acquire(("detector", model, revision, device, dtype), build)

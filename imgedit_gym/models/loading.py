@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import torch
 
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.models.safe_weights import from_safetensors
 
 PARTS = ("image_processor", "tokenizer", "video_processor", "feature_extractor", "chat_template")
 _HASHED_WHOLE = 64 * 2**20
@@ -48,40 +51,63 @@ def load_image_text_model(model: str, revision: str | None, device: str, dtype: 
     Raises:
         ImgEditError: If transformers is not installed, or the model cannot be loaded.
     """
-    transformers = transformers_library()
-    where = torch.device(device)
-    kind = kind_of(dtype, where)
-    try:
+    with expecting("an image-text-to-text model", model):
+        loaded = load_model("AutoModelForImageTextToText", model, revision, device, dtype)
         processor = load_processor(model, revision)
-        loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
-            model, revision=revision, dtype=kind, trust_remote_code=False
-        )
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ImgEditError(
-            f"model {model!r}: expected a folder or hub id of an image-text-to-text model; {first_line(error)}"
-        ) from error
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is None or getattr(processor, "chat_template", None) is None:
         raise ImgEditError(f"model {model!r}: expected a processor with a tokenizer and a chat template")
-    return _ready(model, loaded, processor, tokenizer, where)
+    return _ready(model, loaded, processor, tokenizer)
 
 
 @lru_cache(maxsize=4)
 def load_language_model(model: str, revision: str | None, device: str, dtype: str) -> Pretrained:
     """Load an ``AutoModelForCausalLM`` with its tokenizer; as :func:`load_image_text_model`."""
-    transformers = transformers_library()
-    where = torch.device(device)
-    kind = kind_of(dtype, where)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
-        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            model, revision=revision, dtype=kind, trust_remote_code=False
+    with expecting("a language model", model):
+        loaded = load_model("AutoModelForCausalLM", model, revision, device, dtype)
+        tokenizer = transformers_library().AutoTokenizer.from_pretrained(
+            model, revision=revision, trust_remote_code=False
         )
+    return _ready(model, loaded, tokenizer, tokenizer)
+
+
+def load_model(loader: str, model: str, revision: str | None, device: str, dtype: str) -> Any:
+    """Weights of transformers, of safetensors alone, in evaluation mode and where they are to compute.
+
+    Args:
+        loader: Name of a class of transformers, such as ``"AutoModel"``.
+        model: Folder or hub id.
+        revision: Branch, tag or commit of the hub.
+        device: A torch device.
+        dtype: Name of a torch type; ``"auto"``: float32 on a CPU, elsewhere what the weights are stored in.
+
+    Raises:
+        ImgEditError: If transformers is not installed, or the weights are pickled.
+        OSError, ValueError, KeyError, ImportError: If the model cannot be loaded; see :func:`expecting`.
+    """
+    where = torch.device(device)
+    kind = getattr(transformers_library(), loader)
+    loaded = from_safetensors(kind, model, revision, dtype=kind_of(dtype, where))
+    return loaded.to(where).eval().requires_grad_(False)
+
+
+@contextmanager
+def expecting(what: str, model: str) -> Iterator[None]:
+    """Say what was expected where a model cannot be loaded.
+
+    Args:
+        what: Such as ``"a language model"``.
+        model: Folder or hub id.
+
+    Raises:
+        ImgEditError: If an error was raised.
+    """
+    try:
+        yield
+    except ImgEditError:
+        raise
     except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ImgEditError(
-            f"model {model!r}: expected a folder or hub id of a language model; {first_line(error)}"
-        ) from error
-    return _ready(model, loaded, tokenizer, tokenizer, where)
+        raise ImgEditError(f"model {model!r}: expected a folder or hub id of {what}; {first_line(error)}") from error
 
 
 def first_line(error: BaseException) -> str:
@@ -118,12 +144,11 @@ def kind_of(dtype: str, where: torch.device) -> Any:
     return torch.float32 if kind == "auto" and where.type == "cpu" else kind
 
 
-def _ready(model: str, loaded: Any, processor: Any, tokenizer: Any, where: torch.device) -> Pretrained:
+def _ready(model: str, loaded: Any, processor: Any, tokenizer: Any) -> Pretrained:
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    loaded = loaded.to(where).eval().requires_grad_(False)
-    return Pretrained(name_of(model, loaded), loaded, processor, where)
+    return Pretrained(name_of(model, loaded), loaded, processor, loaded.device)
 
 
 def name_of(model: str, loaded: Any) -> str:

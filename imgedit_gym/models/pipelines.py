@@ -17,6 +17,7 @@ import torch
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.models import pool
 from imgedit_gym.models.loading import first_line, folder_digest, load_processor
+from imgedit_gym.models.safe_weights import check_folder
 
 OFFLOADS = ("model", "sequential")
 LIBRARIES = ("diffusers", "transformers")
@@ -111,6 +112,10 @@ def _load(
         if not folder.is_dir():
             folder = Path(loader.download(model, revision=revision, variant=variant, **arguments))
         parts = _check_index(folder, loader if pipeline is not None else None, trust, diffusers)
+        if not trust:
+            held = [folder / name for name, source in parts.items() if source[0] is not None]
+            for part in sorted({part if part.is_dir() else folder for part in held}):
+                check_folder(part, model, f"diffusers.{loader.__name__}")
         arguments["dtype" if _version(diffusers) >= (0, 42) else "torch_dtype"] = kind
         pipe = loader.from_pretrained(
             folder, variant=variant, local_files_only=True, **arguments, **_replaced(folder, parts)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.models import pool
-from imgedit_gym.models.loading import first_line, kind_of, name_of, transformers_library
+from imgedit_gym.models.loading import expecting, load_model, name_of, transformers_library
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet; what SAM 1 and 2 have learned with."""
@@ -120,29 +120,20 @@ def load_segmenter(model: str, revision: str | None, device: str, dtype: str) ->
     """
 
     def build() -> Segmenter:
-        transformers = transformers_library()
-        where = torch.device(device)
-        try:
-            loaded: Any = transformers.AutoModelForMaskGeneration.from_pretrained(
-                model, revision=revision, dtype=kind_of(dtype, where), trust_remote_code=False
-            )
-            mean, std = _normalisation(transformers, model, revision)
-        except (OSError, ValueError, ImportError, KeyError) as error:
-            raise ImgEditError(
-                f"model {model!r}: expected a folder or hub id of a segment-anything model; {first_line(error)}"
-            ) from error
+        with expecting("a segment-anything model", model):
+            loaded = load_model("AutoModelForMaskGeneration", model, revision, device, dtype)
+            mean, std = _normalisation(model, revision)
         if not hasattr(loaded.config, "prompt_encoder_config"):
             raise ImgEditError(f"model {model!r}: expected a segment-anything model; found a {type(loaded).__name__}")
-        loaded = loaded.to(where).eval().requires_grad_(False)
         return Segmenter(name_of(model, loaded), loaded, mean, std)
 
     return pool.acquire(("segmenter", model, revision, device, dtype), build)
 
 
-def _normalisation(transformers: Any, model: str, revision: str | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalisation(model: str, revision: str | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of each channel that the model has learned with."""
     try:
-        written = transformers.ImageProcessingMixin.get_image_processor_dict(model, revision=revision)[0]
+        written = transformers_library().ImageProcessingMixin.get_image_processor_dict(model, revision=revision)[0]
     except OSError:
         written = {}
     written = written.get("image_processor", written)

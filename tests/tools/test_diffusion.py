@@ -320,15 +320,6 @@ def test_parts_come_from_known_libraries(build, changed, name: str) -> None:
         build(EDIT, 1, model=str(changed(scheduler=[name or 3, "PNDMScheduler"])))
 
 
-def test_pickled_weights_are_refused(build, changed) -> None:
-    folder = changed()
-    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    torch.save({}, weights.with_suffix(".bin"))
-    weights.unlink()
-    with pytest.raises(ImgEditError, match="with safetensors"):
-        build(EDIT, 1, model=str(folder))
-
-
 def test_what_is_no_index_is_told(build, changed) -> None:
     folder = changed()
     (folder / "model_index.json").write_text("[")
