@@ -14,6 +14,7 @@ from imgedit_gym.core.region import LATTICE
 from imgedit_gym.kernels.color import distance, luma
 from imgedit_gym.kernels.random import random_below, random_between, random_bits, random_unit
 from imgedit_gym.tasks.adverts.scene_arrays import SceneArrays
+from imgedit_gym.tasks.task_arrays import TaskArrays
 
 SMOOTH_KINDS = 4
 """The first patterns are smooth, the others textures."""
@@ -106,27 +107,6 @@ class SplitArrays:
     fewest: int
     most: int
     overlap: float
-
-
-@wp.struct
-class TaskArrays:
-    """The tensors of a task batch that sampling fills."""
-
-    slots: wp.array2d(dtype=wp.int32)
-    light: wp.array(dtype=wp.vec3)
-    background: wp.array(dtype=wp.int32)
-    headline: wp.array(dtype=wp.int32)
-    headline_panel: wp.array(dtype=wp.int32)
-    headline_box: wp.array2d(dtype=wp.int32)
-    keep: wp.array2d(dtype=wp.uint8)
-    requirements: wp.array3d(dtype=wp.int32)
-    plan: wp.array3d(dtype=wp.int32)
-    plan_length: wp.array(dtype=wp.int32)
-    plan_labels: wp.array2d(dtype=wp.int32)
-    plan_cells: wp.array2d(dtype=wp.int32)
-    keys: wp.array(dtype=wp.int64)
-    goals: wp.array2d(dtype=wp.int32)
-    phrasings: wp.array2d(dtype=wp.int32)
 
 
 @wp.func

@@ -16,17 +16,18 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, Plan
 from imgedit_gym.core.plan_report import PlanReport, assess
-from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.runtime import launch, struct_fields, struct_of
 from imgedit_gym.tasks.adverts.render import Renderer
-from imgedit_gym.tasks.adverts.sample_kernels import TaskArrays, sample_adverts
+from imgedit_gym.tasks.adverts.sample_kernels import sample_adverts
 from imgedit_gym.tasks.adverts.scene import SceneBatch
-from imgedit_gym.tasks.adverts.splits import find_split
+from imgedit_gym.tasks.adverts.splits import Split, find_split
 from imgedit_gym.tasks.adverts.symbolic import Lexicon, SymbolicTask
 from imgedit_gym.tasks.adverts.tables import GoalTables
 from imgedit_gym.tasks.adverts.vocabulary import checked_vocabulary
+from imgedit_gym.tasks.generated import Generated
 from imgedit_gym.tasks.pixel_checklist import PixelChecklist
+from imgedit_gym.tasks.task_arrays import TaskArrays
 from imgedit_gym.tasks.users import load_user_task
 
 
@@ -39,7 +40,7 @@ class _Kept:
     checklist: PixelChecklist
 
 
-class Adverts:
+class Adverts(Generated):
     """Procedural adverts with exact answers.
 
     Args:
@@ -57,6 +58,7 @@ class Adverts:
     """
 
     exact = True
+    split: Split
 
     def __init__(
         self,
@@ -151,27 +153,6 @@ class Adverts:
         load_user_task(batch, row, options, self.stock, self.vocabulary, self.tables.sets.named)
         self.checklist(batch).refresh(torch.tensor([row], device=batch.device))
 
-    def key_of(self, task_id: str) -> int:
-        """The key of a task id such as ``adverts/test/2a4f…``."""
-        source, _, rest = task_id.partition("/")
-        split, _, digits = rest.partition("/")
-        try:
-            bits = int(digits, 16)
-        except ValueError:
-            bits = -1
-        if source != self.id or split != self.split.name or not 0 <= bits < 1 << KEY_BITS:
-            raise ImgEditError(
-                f"task_id: expected {self.id}/{self.split.name}/ and up to 12 hexadecimal digits; found {task_id!r}"
-            )
-        return (self.stream << KEY_BITS) | bits
-
-    def task_id(self, batch: TaskBatch, row: int) -> str:
-        """Name of a task, by which it is made again."""
-        if row in batch.texts:
-            return batch.texts[row].task_id
-        bits = int(batch.keys[row]) & ((1 << KEY_BITS) - 1)
-        return f"{self.id}/{self.split.name}/{bits:012x}"
-
     def instruction(self, batch: TaskBatch, row: int) -> str:
         """The request in words; two goals make two sentences."""
         if row in batch.texts:
@@ -187,13 +168,6 @@ class Adverts:
     def goal_names(self, batch: TaskBatch, row: int) -> tuple[str, ...]:
         """Names of the goals behind the request; empty for a user's own task."""
         return tuple(self.book.goals[goal].name for goal in batch.goals[row].tolist() if goal >= 0)
-
-    def oracle_plan(self, batch: TaskBatch, row: int) -> Plan:
-        """The plan that serves every requirement."""
-        if row in batch.texts:
-            return batch.texts[row].plan
-        length = int(batch.plan_length[row])
-        return tuple(self.vocabulary.decode(codes) for codes in batch.plan[row, :length].tolist())
 
     def check_plan(self, batch: TaskBatch, row: int, plan: Plan) -> PlanReport:
         """Measures of a plan apart from its execution; see :mod:`imgedit_gym.core.plan_report`."""

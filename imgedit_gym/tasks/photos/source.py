@@ -15,17 +15,18 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PICTURE, Plan
 from imgedit_gym.core.plan_report import PlanReport, assess
 from imgedit_gym.core.retouching import ASPECTS, DEGREES, PLACES, VOCABULARY, value_of
-from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.runtime import launch, struct_fields, struct_of
+from imgedit_gym.tasks.generated import Generated
 from imgedit_gym.tasks.photos.checklist import PhotoChecklist
 from imgedit_gym.tasks.photos.darkroom import Darkroom
 from imgedit_gym.tasks.photos.library import built_in, from_folder
 from imgedit_gym.tasks.photos.recipe import CAST, EXPOSURE, MAX_FAULTS
-from imgedit_gym.tasks.photos.splits import find_split
+from imgedit_gym.tasks.photos.splits import Split, find_split
 from imgedit_gym.tasks.photos.symbolic import SymbolicPhoto
-from imgedit_gym.tasks.photos.task_kernels import SHADOW_LABEL, TaskArrays, write_tasks
+from imgedit_gym.tasks.photos.task_kernels import SHADOW_LABEL, write_tasks
 from imgedit_gym.tasks.photos.wording import EVEN_LIGHT, GOALS, PHRASINGS, REQUIRED, REST, goal_of
+from imgedit_gym.tasks.task_arrays import TaskArrays
 from imgedit_gym.tasks.users import load_user_task
 
 NOT_HERE = ("objects", "headline_box", "checklist")
@@ -49,7 +50,7 @@ class _Kept:
     checklist: PhotoChecklist
 
 
-class Photos:
+class Photos(Generated):
     """Photographs with hidden faults, to be brought back to what they were.
 
     Args:
@@ -65,6 +66,7 @@ class Photos:
     """
 
     exact = True
+    split: Split
     short = ("folder",)
     rules = "retouching"
     """The rules that rule-based planners and agents follow here."""
@@ -161,27 +163,6 @@ class Photos:
         batch.keep[row, 0] = 1
         self.checklist(batch).refresh(torch.tensor([row], device=batch.device))
 
-    def key_of(self, task_id: str) -> int:
-        """The key of a task id such as ``photos/test/2a4f…``."""
-        source, _, rest = task_id.partition("/")
-        split, _, digits = rest.partition("/")
-        try:
-            bits = int(digits, 16)
-        except ValueError:
-            bits = -1
-        if source != self.id or split != self.split.name or not 0 <= bits < 1 << KEY_BITS:
-            raise ImgEditError(
-                f"task_id: expected {self.id}/{self.split.name}/ and up to 12 hexadecimal digits; found {task_id!r}"
-            )
-        return (self.stream << KEY_BITS) | bits
-
-    def task_id(self, batch: TaskBatch, row: int) -> str:
-        """Name of a task, by which it is made again."""
-        if row in batch.texts:
-            return batch.texts[row].task_id
-        bits = int(batch.keys[row]) & ((1 << KEY_BITS) - 1)
-        return f"{self.id}/{self.split.name}/{bits:012x}"
-
     def instruction(self, batch: TaskBatch, row: int) -> str:
         """The request in words: it speaks of two faults at most, and says that there are more where there are."""
         if row in batch.texts:
@@ -196,13 +177,6 @@ class Photos:
     def goal_names(self, batch: TaskBatch, row: int) -> tuple[str, ...]:
         """What the request speaks of; empty for a user's own task."""
         return tuple(GOALS[goal] for goal in batch.goals[row].tolist() if goal >= 0)
-
-    def oracle_plan(self, batch: TaskBatch, row: int) -> Plan:
-        """The plan that takes every fault away, the last one first."""
-        if row in batch.texts:
-            return batch.texts[row].plan
-        length = int(batch.plan_length[row])
-        return tuple(self.vocabulary.decode(codes) for codes in batch.plan[row, :length].tolist())
 
     def check_plan(self, batch: TaskBatch, row: int, plan: Plan) -> PlanReport:
         """Measures of a plan apart from its execution; see :mod:`imgedit_gym.core.plan_report`.

@@ -9,6 +9,7 @@ from imgedit_gym.core.region import LATTICE
 from imgedit_gym.kernels.random import random_below
 from imgedit_gym.tasks.photos.recipe import MAX_FAULTS, SHADOW
 from imgedit_gym.tasks.photos.recipe_arrays import RecipeArrays
+from imgedit_gym.tasks.task_arrays import TaskArrays
 
 SHADOW_LABEL = 1
 """Segment label of a place that is darker than the rest; all else is background."""
@@ -17,27 +18,6 @@ _ADJUST = wp.constant(VERBS.index("adjust"))
 _RESTORED = wp.constant(int(Kind.RESTORED))
 _SHADOW, _SHADOW_LABEL, _WHOLE = wp.constant(SHADOW), wp.constant(SHADOW_LABEL), wp.constant(LABEL_PICTURE)
 _ROWS, _LABELS, _F, _CELLS = (wp.constant(n) for n in (MAX_REQUIREMENTS, N_LABELS, MAX_FAULTS, LATTICE))
-
-
-@wp.struct
-class TaskArrays:
-    """Tensors of a task batch that the kernel writes; see :class:`imgedit_gym.core.tasks.TaskBatch`."""
-
-    slots: wp.array2d(dtype=wp.int32)
-    light: wp.array2d(dtype=wp.float32)
-    background: wp.array(dtype=wp.int32)
-    headline: wp.array(dtype=wp.int32)
-    headline_panel: wp.array(dtype=wp.int32)
-    headline_box: wp.array2d(dtype=wp.int32)
-    keep: wp.array2d(dtype=wp.uint8)
-    requirements: wp.array3d(dtype=wp.int32)
-    plan: wp.array3d(dtype=wp.int32)
-    plan_length: wp.array(dtype=wp.int32)
-    plan_labels: wp.array2d(dtype=wp.int32)
-    plan_cells: wp.array2d(dtype=wp.int32)
-    keys: wp.array(dtype=wp.int64)
-    goals: wp.array2d(dtype=wp.int32)
-    phrasings: wp.array2d(dtype=wp.int32)
 
 
 @wp.func
@@ -93,8 +73,7 @@ def write_tasks(
         tasks.headline_box[b, side] = 0
     for slot in range(tasks.slots.shape[1]):
         tasks.slots[b, slot] = -1
-    for c in range(3):
-        tasks.light[b, c] = 1.0
+    tasks.light[b] = wp.vec3(1.0, 1.0, 1.0)
     for label in range(_LABELS):
         tasks.keep[b, label] = wp.uint8(0)
     tasks.keep[b, 0] = wp.uint8(1)
