@@ -40,6 +40,8 @@ PACKAGES = ("imgedit-gym", "gymnasium", "torch", "warp-lang")
 
 SCORES = ("E", "P", "Q", "score")
 _NOT_FOR_THE_ENGINE = ("render_mode", "max_episode_steps")
+_CODE = ("trust", "pipeline")
+"""Arguments of plug-ins that have code from elsewhere run, which a file does not get to set."""
 
 
 @dataclass
@@ -324,15 +326,35 @@ def engine_of(trajectory: Trajectory) -> Engine:
     """An engine of one environment, from what the recording names.
 
     Raises:
-        ImgEditError: If its arguments do not fit.
+        ImgEditError: If its arguments do not fit, or have code from elsewhere run: a tool's ``trust`` or ``pipeline``.
     """
     from imgedit_gym.engine import Engine
 
+    refuse_code(trajectory.env_kwargs)
     arguments = {key: value for key, value in trajectory.env_kwargs.items() if key not in _NOT_FOR_THE_ENGINE}
     try:
         return Engine(1, **arguments)
     except TypeError as error:
         raise ImgEditError(f"replay: env_kwargs do not fit the engine; {error}") from None
+
+
+def refuse_code(arguments: Any) -> None:
+    """Refuse arguments of a recording that have code from elsewhere run, at any depth.
+
+    Raises:
+        ImgEditError: If there are some.
+    """
+    if isinstance(arguments, Mapping):
+        for key, value in arguments.items():
+            if key in _CODE and value:
+                raise ImgEditError(
+                    f"env_kwargs: expected no {key!r}, which runs code from elsewhere; found {value!r}: "
+                    "build the engine or the environment yourself and pass it"
+                )
+            refuse_code(value)
+    elif isinstance(arguments, (list, tuple)):
+        for value in arguments:
+            refuse_code(value)
 
 
 def start(trajectory: Trajectory, engine: Engine) -> None:

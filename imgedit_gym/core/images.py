@@ -23,6 +23,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -54,6 +55,8 @@ FITS = ("letterbox", "crop", "stretch")
 
 BAR = 128
 """Level of the bars of ``letterbox``."""
+
+_READING = threading.RLock()
 
 _ORIENTATION = 0x0112
 """Tag of EXIF that tells how an image is turned."""
@@ -201,18 +204,23 @@ def _converted(image: Image, told: str) -> np.ndarray:
 
 @contextmanager
 def _strictly() -> Iterator[None]:
-    """Pillow raises where an image is cut off or a decompression bomb, and warns of nothing."""
+    """Pillow raises where an image is cut off or a decompression bomb, and warns of nothing.
+
+    Both are settings of the process, so that one thread at a time reads; what other threads do with Pillow meanwhile is
+    as strict.
+    """
     from PIL import Image as pillow
     from PIL import ImageFile
 
-    lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", pillow.DecompressionBombWarning)
-            yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = lenient
+    with _READING:
+        lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", pillow.DecompressionBombWarning)
+                yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 
 
 def _first_line(error: BaseException) -> str:

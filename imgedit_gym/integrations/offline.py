@@ -14,6 +14,7 @@ A recording holds actions and no pictures; these are made again by carrying the 
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,13 @@ import torch
 
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.envs import shared
-from imgedit_gym.trajectory import Trajectory, engine_of, start
+from imgedit_gym.envs.image_edit import ImageEditEnv
+from imgedit_gym.trajectory import Trajectory, engine_of, refuse_code, start
 
 if TYPE_CHECKING:
     from imgedit_gym.engine import Engine
+
+_ENTRY_POINT = f"{ImageEditEnv.__module__}:{ImageEditEnv.__name__}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,21 +82,26 @@ def transitions(trajectories: Iterable[Trajectory], engine: Engine | None = None
         yield _carried_out(trajectory, used)
 
 
-def to_minari(trajectories: Sequence[Trajectory], dataset_id: str, **about: Any) -> Any:
+def to_minari(
+    trajectories: Sequence[Trajectory], dataset_id: str, env: gym.Env[Any, Any] | None = None, **about: Any
+) -> Any:
     """Write recorded episodes as a Minari dataset, with lossless pictures.
-
-    The environment is built from what the recordings name, plug-ins included: not for files that you do not trust.
 
     Args:
         trajectories: Recordings of one environment with the same arguments.
         dataset_id: Such as ``"imgedit/adverts-rules-v0"``. It is written below ``MINARI_DATASETS_PATH``.
+        env: The environment, from ``gymnasium.make``, to carry them out in. Without it one is made from what the
+            recordings name, plug-ins included, which may read folders and ask servers: pass one for files that you do
+            not trust.
         **about: Further arguments of ``minari.create_dataset_from_buffers``, such as ``author`` and ``description``.
 
     Returns:
         The ``minari.MinariDataset``; its environment is recovered with the arguments of the recordings.
 
     Raises:
-        ImgEditError: If Minari is not installed, recordings differ in their environment, or there is none.
+        ImgEditError: If Minari is not installed, recordings differ in their environment, or there is none; if the
+            environment they name is none that edits pictures, its arguments are not those of one, or have code from
+            elsewhere run.
     """
     try:
         import h5py  # noqa: F401 - what Minari stores in
@@ -104,6 +113,8 @@ def to_minari(trajectories: Sequence[Trajectory], dataset_id: str, **about: Any)
     if len(kinds) != 1:
         raise ImgEditError(f"expected recordings of one environment with the same arguments; found {len(kinds)}")
     first = trajectories[0]
+    made = _made(first) if env is None else env
+    base: Any = made.unwrapped
     buffers = [
         EpisodeBuffer(
             id=number,
@@ -114,14 +125,27 @@ def to_minari(trajectories: Sequence[Trajectory], dataset_id: str, **about: Any)
             terminations=episode.terminations.tolist(),
             truncations=episode.truncations.tolist(),
         )
-        for number, episode in enumerate(transitions(trajectories))
+        for number, episode in enumerate(transitions(trajectories, base.engine))
     ]
-    env = gym.make(first.env_id, **first.env_kwargs)
     try:
-        told = {"algorithm_name": first.agent or "unknown", "eval_env": env.spec, "data_format": "hdf5"} | about
-        return minari.create_dataset_from_buffers(dataset_id, buffers, env=env, jpeg_encoding=False, **told)
+        told = {"algorithm_name": first.agent or "unknown", "eval_env": made.spec, "data_format": "hdf5"} | about
+        return minari.create_dataset_from_buffers(dataset_id, buffers, env=made, jpeg_encoding=False, **told)
     finally:
-        env.close()
+        if env is None:
+            made.close()
+
+
+def _made(trajectory: Trajectory) -> gym.Env[Any, Any]:
+    """The environment that a recording names; nothing is imported for it."""
+    spec = gym.envs.registration.registry.get(trajectory.env_id)
+    if spec is None or spec.entry_point != _ENTRY_POINT:
+        raise ImgEditError(f"env_id: expected a registered environment of pictures; found {trajectory.env_id!r}")
+    arguments = inspect.signature(ImageEditEnv).parameters.keys() - {"render_mode"} | {"max_episode_steps"}
+    unknown = sorted(trajectory.env_kwargs.keys() - arguments)
+    if unknown:
+        raise ImgEditError(f"env_kwargs: expected some of {', '.join(sorted(arguments))}; found {', '.join(unknown)}")
+    refuse_code(trajectory.env_kwargs)
+    return gym.make(trajectory.env_id, **trajectory.env_kwargs)
 
 
 def to_datasets(trajectories: Iterable[Trajectory], engine: Engine | None = None) -> Any:

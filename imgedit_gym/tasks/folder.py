@@ -33,7 +33,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.images import SUFFIXES
 from imgedit_gym.core.plan import normalise
 from imgedit_gym.tasks.records import Record, RecordTasks, given_path
@@ -247,8 +247,9 @@ def _yaml(text: str, told: str) -> tuple[dict[str, Any], list[tuple[int, Any]]]:
             f"{told}: needs the extra: pip install imgedit-gym[datasets]; or write tasks.jsonl"
         ) from None
     safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader, depth = safe(text), 0
+    loader, depth = None, 0
     try:
+        loader = safe(text)
         for event in yaml.parse(text, Loader=safe):
             line = event.start_mark.line + 1
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -268,17 +269,23 @@ def _yaml(text: str, told: str) -> tuple[dict[str, Any], list[tuple[int, Any]]]:
         if not isinstance(entries, yaml.SequenceNode):
             raise ImgEditError(f"{told}: expected a list of records; found none")
         built = [(one.start_mark.line + 1, loader.construct_object(one, deep=True)) for one in entries.value]
+    except yaml.reader.ReaderError as error:
+        # the loader in C counts bytes, the one in Python characters
+        before = text.encode()[: error.position] if safe.__name__ == "CSafeLoader" else text[: error.position].encode()
+        line = before.count(b"\n") + 1
+        raise DataFileError(f"{told}, line {line}: expected YAML; {error.reason}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or " ".join(str(error).split())[:200]
-        line = "" if mark is None else f", line {mark.line + 1}"
-        raise ImgEditError(f"{told}{line}: expected YAML; {reason}") from None
+        place = told if mark is None else f"{told}, line {mark.line + 1}"
+        raise ImgEditError(f"{place}: expected YAML; {reason}") from None
     except (RecursionError, TypeError, ValueError) as error:
         if isinstance(error, ImgEditError):
             raise
         raise ImgEditError(f"{told}: expected YAML; {type(error).__name__}: {error}"[:300]) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return about, built
 
 

@@ -116,6 +116,7 @@ class DiffusersTool(EditorTool):
             compile=compile,
             trust=trust,
         )
+        self._how = {"variant": variant, "compile": compile}
         pipe = self._pipeline.pipe
         self._call = call_of(pipe)
         self._takes = parameters(pipe)
@@ -151,9 +152,17 @@ class DiffusersTool(EditorTool):
         return self.size or math.ceil(window.side / self._multiple) * self._multiple
 
     def identity(self) -> Any:
-        """See :class:`imgedit_gym.tools.editor.EditorTool`."""
+        """See :class:`imgedit_gym.tools.editor.EditorTool`.
+
+        Other arithmetic gives other pixels: the weights' name tells their type, and beside it stand the set of weights,
+        what computes, whether compiled, and whether each edit is a call of its own. Where weights wait (``offload``),
+        how many edits share a call, how long one may take and whose code may run do not matter. Versions of torch and
+        diffusers are left out, so that what was kept outlives an upgrade.
+        """
+        kind = type(self._pipeline.pipe)
         settings = {**self._settings, "negative_prompt": self._avoided.templates}
-        return ["diffusers", self.version, self._pipeline.name, type(self._pipeline.pipe).__name__, settings]
+        how = {**self._how, "computes": _processor(self._pipeline.device), "alone": self.batch_size == 1}
+        return ["diffusers", self.version, self._pipeline.name, f"{kind.__module__}.{kind.__name__}", settings, how]
 
     # ------------------------------------------------------------------ calling
 
@@ -243,6 +252,11 @@ class _Clock:
         if time.monotonic() > self._until:
             raise _TimeOut
         return given
+
+
+def _processor(device: torch.device) -> str:
+    """Names what computes: the kind of processor, of a GPU its model, and never which of several."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _ran_out(error: Exception) -> bool:

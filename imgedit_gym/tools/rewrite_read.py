@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,13 +79,14 @@ class RewriteRead(EditorTool):
         self._font = font
         try:
             _face(font, 16)
-        except OSError as error:
+            self._named = None if font is None else hashlib.sha256(Path(font).read_bytes()).hexdigest()[:16]
+        except (OSError, ValueError, TypeError) as error:
             raise ImgEditError(f"font: expected a TrueType or OpenType file; found {font!r} ({error})") from None
         self._reader = pool.acquire(("reader", threads), lambda: Reader(threads))
 
     def identity(self) -> Any:
         """See :class:`imgedit_gym.tools.editor.EditorTool`."""
-        return [RewriteRead.id, self.version, self._reader.name, self._font]
+        return [RewriteRead.id, self.version, self._reader.name, self._named]
 
     def edit(self, requests: Sequence[Request]) -> list[torch.Tensor | Failure]:
         """See :class:`imgedit_gym.tools.editor.EditorTool`; each picture by itself."""

@@ -2,12 +2,16 @@
 
 import io
 import struct
+import threading
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from imgedit_gym.core import images
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.images import (
     BAR,
@@ -230,6 +234,27 @@ def test_damage_is_refused_even_where_pillow_is_told_to_let_it_pass(monkeypatch)
     with pytest.raises(ImgEditError, match="expected a whole image"):
         read_image(whole[: len(whole) // 2])
     assert ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_threads_do_not_undo_each_others_strictness(monkeypatch):
+    image, order, both = Image.new("RGB", (8, 8)), [], threading.Event()
+
+    def convert(*_):
+        order.append("in")
+        if order.count("in") == 2:
+            both.set()
+        both.wait(0.2)  # in vain, as no other thread gets here meanwhile
+        assert not ImageFile.LOAD_TRUNCATED_IMAGES
+        order.append("out")
+        return np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(images, "_converted", convert)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    filters = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        assert len(list(pool.map(rgb_pixels, [image, image]))) == 2
+    assert order == ["in", "out", "in", "out"]
+    assert ImageFile.LOAD_TRUNCATED_IMAGES and warnings.filters == filters
 
 
 # ------------------------------------------------------------------ fitting

@@ -101,6 +101,45 @@ def test_minari_takes_one_environment(seen):
             to_minari(wrong, "imgedit/mixed-v0")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"env_id": "traps:ImageEdit-v0"}, "env_id: expected a registered environment"),
+        ({"env_id": "CartPole-v1", "env_kwargs": {}}, "env_id: expected a registered environment"),
+        ({"env_kwargs": {"additional_wrappers": []}}, "env_kwargs: expected some of .*; found additional_wrappers"),
+        ({"env_kwargs": {"render_mode": "human"}}, "found render_mode"),
+        ({"env_kwargs": {"tools": ["skip", {"id": "diffusers", "model": "x", "trust": True}]}}, "no 'trust'"),
+        ({"env_kwargs": {"tools": [{"id": "weak", "tool": {"id": "x", "pipeline": "traps:A"}}]}}, "no 'pipeline'"),
+    ],
+)
+def test_recordings_have_no_code_of_theirs_run(seen, tmp_path, monkeypatch, changes, said):
+    pytest.importorskip("minari")
+    pytest.importorskip("h5py")
+    (first, _), _ = seen
+    (tmp_path / "traps.py").write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'sprung')!r}).touch()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ImgEditError, match=said):
+        to_minari([replace(first, **changes)], "imgedit/strange-v0")
+    if "'" in said:  # of plug-ins, which other ways out build too
+        with pytest.raises(ImgEditError, match=said):
+            next(transitions([replace(first, **changes)]))
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_minari_of_an_environment_at_hand(seen, tmp_path, monkeypatch):
+    pytest.importorskip("minari")
+    pytest.importorskip("h5py")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    (first, _), _ = seen
+    about = {"author": "me", "author_email": "me@example.org", "code_permalink": "x", "description": "One."}
+    env = gym.make("ImageEdit-v0", **ARGUMENTS)
+    strange = replace(first, env_id="traps:ImageEdit-v0")
+    data = to_minari([strange], "imgedit/at-hand-v0", env=env, **about)
+    assert data.total_steps == len(first.steps) and data.spec.env_spec.id == "ImageEdit-v0"
+    assert env.reset(seed=0)[0]["image"].shape == (64, 64, 3), "it stays open"
+    env.close()
+
+
 def test_rows_of_datasets(seen):
     pytest.importorskip("datasets")
     recordings, lived = seen

@@ -13,7 +13,7 @@ from PIL import Image
 
 import imgedit_gym  # noqa: F401 - registers the environments
 from imgedit_gym.core.checklist import Kind
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.judges.pixels import PixelJudge
 from imgedit_gym.tasks.folder import FolderTasks
 from imgedit_gym.trajectory import record_episode, replay
@@ -321,6 +321,17 @@ def test_wrong_yaml(folder, text, message):
     pytest.importorskip("yaml")
     told = refused(folder, text=text, file="tasks.yaml")
     assert message in told or message.replace("tasks.yaml: ", "tasks.yaml, line ") in told
+
+
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+def test_signs_that_yaml_does_not_take(folder, monkeypatch, loader):
+    yaml = pytest.importorskip("yaml")
+    if loader == "SafeLoader":
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    (folder / "tasks.jsonl").unlink(missing_ok=True)
+    (folder / "tasks.yaml").write_bytes("- image: é.png\n\n- image: b\x01.png\n".encode())
+    with pytest.raises(DataFileError, match=r"tasks\.yaml, line 3: expected YAML; \w+ characters are not allowed"):
+        open_folder(folder)
 
 
 def test_folders_that_are_none(folder, tmp_path):

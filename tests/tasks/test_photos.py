@@ -335,6 +335,18 @@ def test_a_folder_of_ones_own(folder):
     assert source_of(folder=str(folder)).library.digest == source.library.digest
 
 
+def test_a_folder_below_ones_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert source_of(folder=f"~/{folder.name}").library.digest == source_of(folder=str(folder)).library.digest
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~nobody-of-that-name/photos", 7])
+def test_what_is_no_path_is_no_folder(path):
+    with pytest.raises(ImgEditError, match="expected a folder of photographs"):
+        from_folder(path, CPU)
+
+
 def test_bad_folders(tmp_path, folder):
     with pytest.raises(ImgEditError, match="found none at"):
         from_folder(str(tmp_path / "nowhere"), CPU)

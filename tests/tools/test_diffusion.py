@@ -16,6 +16,7 @@ pytest.importorskip("transformers")
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import Engine
 from imgedit_gym.models import pool
+from imgedit_gym.tools import diffusion
 from imgedit_gym.tools.pipeline_calls import CALLS, call_of
 from tests.tools.tiny_pipelines import BUILDERS, SETTINGS
 
@@ -149,6 +150,27 @@ def test_results_are_kept_by_content(build, tmp_path) -> None:
     calls = counted(other.tools[1])
     act(other)
     assert calls == [2]
+
+
+def test_what_is_kept_is_named_by_all_that_changes_pixels(build, monkeypatch) -> None:
+    def named(**arguments) -> str:
+        return json.dumps(build(EDIT, 1, **arguments).tools[1].identity())
+
+    usual = named()
+    for same in ({"batch_size": 3}, {"timeout": 60.0}, {"device": "cpu"}, {"dtype": "float32"}):
+        assert named(**same) == usual, same
+    for other in ({"batch_size": 1}, {"dtype": "bfloat16"}, {"compile": True}, {"steps": 3}):
+        assert named(**other) != usual, other
+    monkeypatch.setattr(diffusion, "_processor", lambda device: "another processor")
+    assert named() != usual
+
+
+def test_sets_of_weights_are_told_apart(build, changed) -> None:
+    folder = changed()
+    for weights in folder.glob("*/*.safetensors"):
+        shutil.copy(weights, weights.with_suffix(".fp16.safetensors"))
+    one, other = (build(EDIT, 1, model=str(folder), variant=name).tools[1] for name in (None, "fp16"))
+    assert one.identity() != other.identity()
 
 
 # ---------------------------------------------------------------------- failures

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from imgedit_gym.art.sprites import default_font
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.tools.rewrite_read import read, shared_out, written
@@ -131,3 +132,14 @@ def test_arguments_are_checked(source, arguments, message):
 
 def test_it_says_which_extra_is_missing(source, monkeypatch):
     check_missing(source, "rewrite_read", ["rapidocr_onnxruntime"], monkeypatch)
+
+
+def test_fonts_are_named_by_their_content(source, tmp_path):
+    content = default_font().read_bytes()
+    for name, more in (("one", b""), ("two", b""), ("three", b"\0")):
+        (tmp_path / f"{name}.ttf").write_bytes(content + more)
+    one, two, three = (
+        build(source, id="rewrite_read", font=str(tmp_path / f"{name}.ttf")).identity()
+        for name in ("one", "two", "three")
+    )
+    assert one == two != three != build(source, id="rewrite_read").identity()

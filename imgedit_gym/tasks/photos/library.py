@@ -148,8 +148,12 @@ def from_folder(folder: str, device: torch.device) -> Library:
     Raises:
         ImgEditError: If there is no such folder, or no photograph in it, or one cannot be read.
     """
-    root = Path(folder)
-    if not root.is_dir():
+    try:
+        root = Path(folder).expanduser()
+        found = root.is_dir()
+    except (TypeError, ValueError, RuntimeError):  # no path; a null byte; a user whose home is unknown
+        found = False
+    if not found:
         raise ImgEditError(f"photos: expected a folder of photographs; found none at {folder!r}")
     paths = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if not 1 <= len(paths) <= MOST:

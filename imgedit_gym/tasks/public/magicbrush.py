@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.tasks.public.base import Adapter, in_turns
 from imgedit_gym.tasks.public.rows import Rows
 from imgedit_gym.tasks.records import Record
@@ -45,13 +45,19 @@ class MagicBrush(Adapter):
         """See :class:`Adapter`."""
         sessions: dict[str, list[tuple[int, int, str]]] = {}
         for row, words in self._rows:
-            session, turn = str(words["img_id"]), int(words["turn_index"])
+            where, session = f"{self._rows.where}, row {row}", str(words["img_id"])
+            try:
+                turn = int(words["turn_index"])
+            except (TypeError, ValueError, OverflowError):
+                raise DataFileError(
+                    f"{where}: turn_index: expected a whole number; found {words['turn_index']!r}"[:300]
+                ) from None
             if self._turns == "multi":
                 sessions.setdefault(session, []).append((turn, row, str(words["instruction"])))
                 continue
             yield Record(
                 id=f"{session}-{turn}",
-                where=f"{self._rows.where}, row {row}",
+                where=where,
                 image=self._rows.image(row, "source_img"),
                 instruction=words["instruction"],
                 mask=self._rows.image(row, "mask_img") if self._mask else None,

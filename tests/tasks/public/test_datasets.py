@@ -13,7 +13,7 @@ from PIL import Image
 
 import imgedit_gym  # noqa: F401 - registers the environments
 from imgedit_gym.core.checklist import Kind
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.registry import TASKS
 from imgedit_gym.tasks.public import DATASETS
 
@@ -131,6 +131,16 @@ def test_magicbrush_masks_turns_and_limits(datasets, tmp_path):
     assert len(opened({**spec, "limit": 2})) == 2
     write_rows(datasets, folder, "train", brush_rows()[:1], IMAGES)
     assert len(opened({**spec, "part": "train"})) == 1 and len(opened(spec)) == 3
+
+
+@pytest.mark.parametrize("turn", ["first", None, float("inf")])
+def test_magicbrush_without_numbers_of_turns(datasets, tmp_path, turn):
+    rows = [{**row, "turn_index": turn} for row in brush_rows()]
+    folder = write_rows(datasets, tmp_path / "mb", "dev", rows, IMAGES)
+    with pytest.raises(
+        DataFileError, match=rf"{folder}, dev, row 0: turn_index: expected a whole number; found {turn!r}"
+    ):
+        opened(f"dataset:magicbrush:{folder}")
 
 
 def test_gedit(datasets, tmp_path):
