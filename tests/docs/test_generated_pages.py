@@ -9,12 +9,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import imgedit_docs
 import imgedit_gym
-from imgedit_docs import api, commands, docstrings, drawings, environments, extras, formats, registries, wrapper_pages
+from imgedit_docs import (
+    api,
+    commands,
+    docstrings,
+    drawings,
+    environments,
+    extras,
+    formats,
+    photographs,
+    registries,
+    wrapper_pages,
+)
 from imgedit_docs.files import Pages
 from imgedit_docs.pictures import Album, code_digest
 from imgedit_gym import wrappers
-from imgedit_gym.core.registry import PIXEL_TOOLS, TOOLS
+from imgedit_gym.core.registry import PIXEL_TOOLS, RETOUCH_TOOLS, TOOLS
 from tests.docs.snippets import ROOT
 
 
@@ -26,6 +38,8 @@ class Undrawn:
 
     def get(self, name, draw, **how):
         self.names.append(name)
+        if name in ("tools/style.png", "tools/upscale.png", "regions/blocks.png"):
+            return {"tools/style.png": 26, "tools/upscale.png": [24.0, 28.0], "regions/blocks.png": [1, 64]}[name]
         return {"step": "a step", "verbs": ["add"], "instruction": "a request", "plan": ["a step"], 0: "a request"}
 
 
@@ -37,7 +51,11 @@ def test_everything_registered_has_a_section(kind):
         assert f"## `{id}`" in page or f"| `{id}` | could not be imported" in page, id
     assert "## `" in page and "|  |\n|  |" not in page
     if kind == "tools":
-        assert [name for name in album.names if name.startswith("tools/")] == [f"tools/{id}.png" for id in PIXEL_TOOLS]
+        by_models = [id for id in photographs.NEEDED if photographs.can_draw(id)]
+        assert set(album.names) == {f"tools/{id}.png" for id in (*PIXEL_TOOLS, *RETOUCH_TOOLS, *by_models)}
+    if kind == "tasks":
+        assert {"tasks/photos-faults.png", "tasks/photos-test-long.png", "tasks/adverts-train.png"} <= set(album.names)
+        assert "vultilion" in page
 
 
 def test_a_new_tool_appears(monkeypatch):
@@ -62,6 +80,7 @@ def test_a_new_tool_appears(monkeypatch):
     section = page[page.index("## `posterise`") :]
     assert "Leaves few colours." in section and "version: 3" in section and "“there is no picture”" in section
     assert "| `levels` | `4` | How many of each channel. |" in section and "stock" not in section
+    assert "`**kwargs`" not in registries.page("regions", Undrawn())
 
 
 def test_environments_tell_their_live_spaces():
@@ -171,10 +190,39 @@ def test_files_change_only_with_their_content(tmp_path):
 
 def test_a_tool_is_shown_at_work(monkeypatch):
     trials = drawings.Trials(6)
-    monkeypatch.setattr(drawings, "_trials", lambda: trials)
+    monkeypatch.setattr(drawings, "_trials", lambda world: trials)
     frames, said = drawings.tool("paste_over")
     pixels = np.array(frames[0])
     half = pixels.shape[1] // 2
     assert pixels.shape == (256, 520, 4) and (pixels[:, : half - 4] != pixels[:, half + 4 :]).any()
     assert said["verbs"] == ["add", "replace"] and said["step"].split()[0] in said["verbs"]
     assert drawings.tool("fill_flat")[1]["verbs"] == ["all"]
+
+
+def test_a_retouching_tool_is_shown_where_its_fault_is(monkeypatch):
+    tools = ("saturate", "unfade")
+    world = drawings.WORLDS["photos"] | {"image_size": 64}
+    trials = drawings.Trials(24, tools, **world)
+    monkeypatch.setattr(drawings, "_trials", lambda world: trials)
+    frames, said = drawings.tool("saturate")
+    assert said["step"].endswith("richer") and said["verbs"] == ["adjust"]
+    pixels = np.array(frames[0]).astype(int)
+    spread = np.ptp(pixels[..., :3], axis=2)[4:-4]  # the outline is a colour, too
+    assert spread[:, -200:-4].mean() > spread[:, 4:200].mean() + 5
+
+
+def test_blocks_and_photographs_are_shown_with_their_originals():
+    frames, shown = photographs.regions("blocks")
+    assert shown == [1, 21, 37, 64] and frames[0].size == (4 * 192 + 3 * 8, 192)
+    frames, said = photographs.tasks("test", columns=2)
+    pixels = np.array(frames[0])
+    assert pixels.shape == (264, 264, 4) and (pixels[:128] != pixels[-128:]).any() and said[0]
+
+
+def test_no_page_tells_where_the_repository_lies(tmp_path):
+    from docutils import nodes
+
+    app = type("App", (), {"srcdir": tmp_path / "docs"})
+    tree = nodes.paragraph("", "", nodes.literal("", f"{tmp_path}/baselines/weights"))
+    imgedit_docs._hide_folder(app, tree)
+    assert tree.astext() == "baselines/weights"

@@ -34,7 +34,10 @@ def generate(source: Path, root: Path, album: Any = None) -> list[str]:
 
     torch.set_num_threads(1)  # the pictures are small: threads that wait for each other cost more than they give
     folder = source / FOLDER
-    code = code_digest(root / "imgedit_gym", root / "baselines" / "agents", Path(__file__).parent / "drawings.py")
+    here = Path(__file__).parent
+    code = code_digest(
+        root / "imgedit_gym", root / "baselines" / "agents", here / "drawings.py", here / "photographs.py"
+    )
     album = Album(folder / "pictures", code) if album is None else album
     pages = Pages(folder)
     for id in environments.ids():
@@ -84,6 +87,16 @@ def _keep_intervals(app: Any, tree: Any) -> None:
                 text.parent.replace(text, nodes.Text(kept))
 
 
+def _hide_folder(app: Any, tree: Any) -> None:
+    """Paths inside the repository, as defaults and attributes have them, are told without where this copy lies."""
+    from docutils import nodes
+
+    here = f"{Path(app.srcdir).parent}/"
+    for text in list(tree.findall(nodes.Text)):
+        if here in text:
+            text.parent.replace(text, nodes.Text(text.replace(here, "")))
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     from imgedit_docs.api import without_markdown
@@ -92,5 +105,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("env-get-outdated", lambda app, *_: [app.config.root_doc])
     app.connect("source-read", _list_others)
     app.connect("doctree-read", _keep_intervals)
+    app.connect("doctree-read", _hide_folder)
     app.connect("autodoc-process-docstring", without_markdown, priority=400)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
