@@ -18,7 +18,7 @@ from rich.console import Console
 
 from baselines.cli import check_folder, check_number, judge_spec, progress_bar, run_command, tool_specs, write_results
 from benchmarks.tables import Grid, print_grids
-from benchmarks.throughput import plot, tables
+from benchmarks.throughput import memory, plot, tables
 from benchmarks.throughput.editors import asks_model, editor_grids, measure_editors
 from benchmarks.throughput.machine import busy, describe_machine
 from benchmarks.throughput.measure import Plan, measure
@@ -121,6 +121,7 @@ def _numbers(option: str, text: str, low: int, high: int) -> list[int]:
 
 
 def _run(options: argparse.Namespace) -> None:
+    before = memory.peak_rss()
     settings, names = check(options)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
@@ -133,7 +134,7 @@ def _run(options: argparse.Namespace) -> None:
         _soak(settings, options, console, machine)
         return
     if asks_model(Engine(1, **settings[0].arguments(), device=options.device)):
-        _editors(settings, options, console, machine)
+        _editors(settings, options, console, machine, before)
         return
     plan = Plan(names, options.seconds, options.limit)
     with progress_bar(console) as progress:
@@ -157,15 +158,22 @@ def _soak(settings: list[Setting], options: argparse.Namespace, console: Console
     _plot(console, options.out / "soak.png", lambda at: plot.plot_soak(found, at))
 
 
-def _editors(settings: list[Setting], options: argparse.Namespace, console: Console, machine: dict[str, Any]) -> None:
+def _editors(
+    settings: list[Setting],
+    options: argparse.Namespace,
+    console: Console,
+    machine: dict[str, Any],
+    before: int | None,
+) -> None:
     """Tools that ask a model, in batched calls and one by one."""
     with progress_bar(console) as progress:
         bar = progress.add_task("", total=len(settings))
         found = measure_editors(
             settings, options.seconds, lambda what, done: progress.update(bar, description=what, completed=done)
         )
-    path = write_results({"machine": machine, "editors": found}, options, "editors.json")
-    _show(editor_grids(found), options, console, path)
+    results = {"machine": machine, "rss_before": before, "editors": found}
+    path = write_results(results, options, "editors.json")
+    _show(editor_grids(found, before), options, console, path)
 
 
 def _show(grids: list[Grid], options: argparse.Namespace, console: Console, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,9 +14,19 @@ from benchmarks.throughput import memory
 from benchmarks.throughput.setting import Setting
 from benchmarks.throughput.tables import MIB, number
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.engine import Engine
 
 BATCHED, ALONE = "batched", "one by one"
+
+STEPS = (
+    PlanStep("edit", "picture", "make it lively"),
+    PlanStep("rewrite", "headline", "FRESH"),
+    PlanStep("set", "background", "beach"),
+    PlanStep("recolor", "background", "red"),
+)
+"""Plan steps for tools that cannot do much with those of the tasks."""
 
 
 def asks_model(engine: Engine) -> list[int]:
@@ -27,6 +38,8 @@ def measure_editors(
     settings: Sequence[Setting], seconds: float, report: Callable[[str, int], None]
 ) -> list[dict[str, Any]]:
     """Time the edits of such tools, of the whole picture, at the first plan step of as many tasks.
+
+    A tool that is not for these steps is given the first of :data:`STEPS` that it is for.
 
     Args:
         settings: Batch sizes and picture sizes.
@@ -71,8 +84,14 @@ def measure_editors(
     return found
 
 
-def editor_grids(found: Sequence[dict[str, Any]]) -> list[Grid]:
-    """Edits a second and peak memory, a table for each size of the pictures."""
+def editor_grids(found: Sequence[dict[str, Any]], before: int | None = None) -> list[Grid]:
+    """Edits a second and peak memory, a table for each size of the pictures.
+
+    Args:
+        found: What :func:`measure_editors` gives.
+        before: Bytes that the process had taken before it loaded a tool, to be told.
+    """
+    told = "" if before is None else f"; {before / MIB:.0f} MiB before any tool"
     grids: list[Grid] = []
     for size in dict.fromkeys(one["image_size"] for one in found):
         rows = [
@@ -89,13 +108,33 @@ def editor_grids(found: Sequence[dict[str, Any]]) -> list[Grid]:
             if one["image_size"] == size
         ]
         headers = ("num_envs", "tool", BATCHED, ALONE, "ratio", "peak MiB", "GPU MiB")
-        grids.append((f"{size} px: edits a second, and peak memory so far", headers, rows))
+        grids.append((f"{size} px: edits a second, and peak memory so far{told}", headers, rows))
     return grids
+
+
+def steps_for(engine: Engine, at: int) -> StepBatch:
+    """Plan steps that a tool is for: those of the tasks, or if it is not for all of them the first one that it is for.
+
+    Raises:
+        ImgEditError: If there is none.
+    """
+    steps, tool = engine.current_steps(), engine.tools[at]
+    for own in (None, *STEPS):
+        if own is not None:
+            codes = torch.tensor([engine.vocabulary.encode(own)], dtype=torch.int32, device=engine.device)
+            steps = StepBatch(codes.expand(engine.num_envs, 3), partial(_always, own), steps.noise)
+        if bool(tool.accepts(steps).all()):
+            return steps
+    raise ImgEditError(f"tool {tool.id!r}: expected one that is for some of {', '.join(one.text for one in STEPS)}")
+
+
+def _always(step: PlanStep, _: int) -> PlanStep:
+    return step
 
 
 def _edits_a_second(engine: Engine, at: int, seconds: float) -> float:
     rows = torch.arange(engine.num_envs, device=engine.device)
-    steps = engine.current_steps()
+    steps = steps_for(engine, at)
     regions = engine.regions.regions(rows, torch.zeros_like(rows), steps)
     tool = engine.tools[at]
 

@@ -85,6 +85,30 @@ def test_tools_that_ask_a_model_are_timed_in_batches_and_alone(tmp_path, capsys,
     words = ["--num-envs", "1,3", "--sizes", "64", "--seconds", "0", "--markdown", "--out", str(tmp_path)]
     assert main([*words, "--tools", '["skip", {"id": "copies", "size": 32}]']) == 0
     assert "| num_envs | tool | batched | one by one |" in capsys.readouterr().out
-    written = json.loads((tmp_path / "editors.json").read_text())["editors"]
+    results = json.loads((tmp_path / "editors.json").read_text())
+    written = results["editors"]
+    assert 0 < results["rss_before"] <= written[0]["rss"]
     assert [one["num_envs"] for one in written] == [1, 3]
     assert all(one["batched"] > 0 and one["one_by_one"] > 0 and one["batch_size"] == 4 for one in written)
+
+
+def test_tools_are_timed_at_steps_that_they_are_for(tmp_path, monkeypatch):
+    from imgedit_gym.core.registry import TOOLS
+    from imgedit_gym.tools.editor import EditorTool
+
+    asked = []
+
+    class Signs(EditorTool):
+        id = "signs"
+
+        def edit(self, requests):
+            asked.extend(request.step.text for request in requests)
+            return [request.picture for request in requests]
+
+    monkeypatch.setitem(TOOLS._entries, "signs", Signs)
+    words = ["--num-envs", "3", "--sizes", "64", "--seconds", "0", "--out", str(tmp_path)]
+    assert main([*words, "--tools", '{"id": "signs", "verbs": ["rewrite"]}']) == 0
+    assert set(asked) == {"rewrite the headline as FRESH"}
+    (one,) = json.loads((tmp_path / "editors.json").read_text())["editors"]
+    assert one["tool"] == "signs" and one["batched"] > 0 and one["one_by_one"] is None
+    assert main([*words, "--tools", '{"id": "signs", "verbs": ["remove"]}']) == 2
