@@ -53,7 +53,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--tasks", default="adverts", help="where tasks come from: an id or a JSON object")
     parser.add_argument("--agents", default=None, help="names, separated by commas; all that can play the tasks")
     parser.add_argument("--tools", default=None, help="ids, separated by commas, or JSON; those made for the tasks")
-    parser.add_argument("--regions", default="segments", help="what a cell stands for: an id or a JSON object")
+    parser.add_argument("--regions", default="auto", help="what a cell stands for: an id or a JSON object")
     parser.add_argument("--split", default="test", help="split of the tasks")
     parser.add_argument(
         "--episodes", type=int, default=None, help="tasks, each played by every agent; 100, or all if fewer"
@@ -184,7 +184,7 @@ def _run(options: argparse.Namespace) -> None:
     tools = tools_of(options)
     if tools != "pixel":
         arguments["tools"] = tool_specs(tools)
-    if options.regions != "segments":
+    if options.regions != "auto":
         arguments["regions"] = plugin_spec("--regions", options.regions, REGIONS)
     judge = JUDGES.build(arguments["judge"])
     source = Engine(1, **{**arguments, "judge": judge}).tasks
@@ -265,7 +265,7 @@ def _command(options: argparse.Namespace, names: list[str], episodes: int) -> st
     """The command line that gives the same results again."""
     words = {"agents": ",".join(names), "split": options.split, "episodes": str(episodes), "seed": str(options.seed)}
     words |= {"judge": options.judge, "image-size": str(options.image_size)}
-    for name, default in (("tasks", "adverts"), ("tools", None), ("regions", "segments"), ("font", None)):
+    for name, default in (("tasks", "adverts"), ("tools", None), ("regions", "auto"), ("font", None)):
         if getattr(options, name) != default:
             words[name] = str(getattr(options, name))
     return shlex.join(["python", "-m", "baselines.run", *(w for k, v in words.items() for w in (f"--{k}", v))])

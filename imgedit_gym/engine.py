@@ -82,7 +82,7 @@ class Engine:
         planner: From task to plan.
         tools: ``"pixel"`` for all pixel tools, ``"retouch"`` for all retouching tools, or a list of tools; tool 0
             must be ``skip``.
-        regions: From cell to mask.
+        regions: From cell to mask; ``"auto"``: what suits the tasks, see :func:`usual_regions`.
         judge: From canvas to verdict.
         reward_mode: ``"delta"``, ``"outcome"`` or ``"additive"``.
         image_size: Edge of the pictures in pixels, 64 to 512.
@@ -101,7 +101,7 @@ class Engine:
         tasks: Any = "adverts",
         planner: Any = "oracle",
         tools: Any = "pixel",
-        regions: Any = "segments",
+        regions: Any = "auto",
         judge: Any = "checklist",
         reward_mode: str = "delta",
         image_size: int = 128,
@@ -131,7 +131,9 @@ class Engine:
         self.batch = self.tasks.allocate(num_envs)
         self.checklist = self.tasks.checklist(self.batch)
         self.planner = PLANNERS.build(planner, tasks=self.tasks)
-        self.regions = REGIONS.build(regions)
+        self.regions = REGIONS.build(
+            usual_regions(self.tasks) if isinstance(regions, str) and regions == "auto" else regions
+        )
         self.regions.attach(self.batch)
         self.tools = self._build_tools(tools)
         self.judge = JUDGES.build(judge)
@@ -829,6 +831,14 @@ def _confine(
     """Write edits into canvases where the tool may; returns the pixels changed, ``int32 [n]``."""
     allowed = regions.widened() if tool.reach == "box" else regions
     return blend_into(canvas, rows, edited, allowed.masks, allowed.boxes)
+
+
+def usual_regions(tasks: Any) -> str:
+    """Id of the region provider that suits a task source: its ``regions``, and ``"segments"`` where it names none.
+
+    It hangs on the tasks alone, never on what is installed.
+    """
+    return str(getattr(tasks, "regions", "segments"))
 
 
 def oracle_regions(engine: Engine, row: int) -> list[int]:

@@ -244,6 +244,7 @@ def trajectory_of(
         ImgEditError: If the task is a user's own and is not given: the environment keeps no copy of its image.
     """
     from imgedit_gym.core.rng import task_key
+    from imgedit_gym.engine import usual_regions
     from imgedit_gym.envs.episode import Words, requirements_of, scores_of
 
     engine = env.engine
@@ -252,9 +253,10 @@ def trajectory_of(
     words = Words.read(engine, row)
     history = engine.history(row)
     seed = engine.seed_of(row)
+    automatic = env.arguments["regions"] == "auto"  # hangs on the tasks, which may change
     return Trajectory(
         env_id="ImageEdit-v0" if env.spec is None else env.spec.id,
-        env_kwargs=dict(env.arguments),
+        env_kwargs=dict(env.arguments) | ({"regions": usual_regions(engine.tasks)} if automatic else {}),
         versions=package_versions(),
         agent=agent,
         seed=seed if int(engine.batch.keys[row]) == task_key(seed, 0, engine.tasks.stream) else None,

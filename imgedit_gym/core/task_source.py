@@ -27,6 +27,8 @@ class TaskSource(TaskReader, Protocol):
         rules: Which rules rule-based planners and agents follow: ``"adverts"`` where a source names none, or
             ``"retouching"``. Optional.
         tools: Ids of the tools that baselines are given; ``"pixel"`` where a source names none. Optional.
+        regions: Id of the region provider where the user names none; ``"segments"`` where a source names none.
+            Optional.
         exact: Whether the answers are known: requirements can be measured, and the oracle's plan serves them.
         credits: What is to be told where its pictures are shown: ``name`` and ``licence``, and ``url`` where there is
             one.

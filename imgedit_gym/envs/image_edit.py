@@ -70,7 +70,7 @@ class ImageEditEnv(EngineEnv):
 
     ## Action Space
     `MultiDiscrete([n_tools, 65])`: a tool and a region. Tool 0 is `skip`. Region 0 is the whole picture, region i is
-    cell i - 1 of an 8 x 8 lattice, counted row by row; with `regions="segments"` a cell stands for the object, the
+    cell i - 1 of an 8 x 8 lattice, counted row by row; under the regions of adverts a cell stands for the object, the
     headline or the background that dominates it. An action that cannot be carried out changes nothing, uses the plan
     step up and says why in `info["action_error"]`; one outside the space raises an error. `action` and
     `describe_action` translate between names and indices, `action_masks` is what MaskablePPO asks for.
@@ -113,7 +113,7 @@ class ImageEditEnv(EngineEnv):
     | `tasks` | `"adverts"` | where tasks come from; `"photos"`: photographs to be retouched |
     | `planner` | `"oracle"` | from task to plan; `"none"`: one step, the instruction; `"agent"`: waits for `set_plan` |
     | `tools` | `"pixel"` | the tools, in action order; `"pixel"` and `"retouch"` stand for all of their kind |
-    | `regions` | `"segments"` | what a region index means; also `"cells"`, `"superpixels"`, `"sam"`, `"detect"` |
+    | `regions` | `"auto"` | what a region index means, such as `"segments"`; `"auto"`: what suits the tasks |
     | `judge` | `"checklist"` | from picture to verdict |
     | `reward_mode` | `"delta"` | `"delta"`, `"outcome"` or `"additive"` |
     | `image_size` | `128` | edge of the picture in pixels, 64 to 512 |
@@ -131,7 +131,7 @@ class ImageEditEnv(EngineEnv):
         tasks: Any = "adverts",
         planner: Any = "oracle",
         tools: Any = "pixel",
-        regions: Any = "segments",
+        regions: Any = "auto",
         judge: Any = "checklist",
         reward_mode: str = "delta",
         image_size: int = 128,

@@ -162,7 +162,7 @@ class ImagePlanEnv(EngineEnv):
     | `tasks` | `"adverts"` | where tasks come from |
     | `orchestrator` | `"oracle"` | who carries plans out; `{"id": "agent", "agent": "module:attribute"}`: an agent |
     | `tools` | `"pixel"` | the tools, as in `ImageEdit-v0` |
-    | `regions` | `"segments"` | what a region index means |
+    | `regions` | `"auto"` | what a region index means, as in `ImageEdit-v0` |
     | `judge` | `"checklist"` | from picture to verdict |
     | `image_size` | `128` | edge of the picture in pixels, 64 to 512 |
     | `max_plan_steps` | `8` | longest plan, 1 to 8 |
@@ -182,7 +182,7 @@ class ImagePlanEnv(EngineEnv):
         tasks: Any = "adverts",
         orchestrator: Any = "oracle",
         tools: Any = "pixel",
-        regions: Any = "segments",
+        regions: Any = "auto",
         judge: Any = "checklist",
         image_size: int = 128,
         max_plan_steps: int = 8,

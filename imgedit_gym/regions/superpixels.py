@@ -48,7 +48,8 @@ class SuperpixelRegions(PictureRegions):
             from skimage.segmentation import slic
         except ImportError as error:
             raise ImgEditError(
-                f"regions 'superpixels' need the extra 'photos' (pip install 'imgedit-gym[photos]'): {error}"
+                f"regions 'superpixels' need the extra 'photos' (pip install 'imgedit-gym[photos]'), "
+                f"regions 'cells' need none: {error}"
             ) from error
         self._slic, self._version = slic, version("scikit-image")
         self.segments, self.compactness, self.sigma = segments, float(compactness), float(sigma)

@@ -36,7 +36,7 @@ import torch
 from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.images import SUFFIXES
 from imgedit_gym.core.plan import normalise
-from imgedit_gym.tasks.records import Record, RecordTasks, given_path
+from imgedit_gym.tasks.records import Record, RecordTasks, given_path, regions_for
 
 FILES = ("tasks.jsonl", "tasks.yaml", "tasks.yml")
 MAX_FILE = 16 << 20
@@ -85,15 +85,17 @@ class FolderTasks(RecordTasks):
         told: dict[str, Any] = {}
         if instructions is not None:
             records = list(_bare(root, instructions))
+            regions = regions_for(records)
         else:
             told, found = _read_tasks(root, path)
             records = [record for record, of in found if of in (None, split)]
+            regions = regions_for(record for record, _ in found)  # the same for every split
             if not records:
                 splits = sorted({str(of) for _, of in found})
                 raise ImgEditError(f"{path}: expected records of the split {split!r}; found some of {splits}")
         name = normalise(str(told.get("name") or root.name or "root"), 60).replace("/", "_")
         credits = {"name": name, "licence": str(licence or told.get("licence") or "not stated")}
-        super().__init__(records, name, credits, image_size, max_plan_steps, device, fit)
+        super().__init__(records, name, credits, image_size, max_plan_steps, device, fit, regions=regions)
 
 
 def folder_of(path: str | Path) -> Path:

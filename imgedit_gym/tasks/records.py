@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +30,9 @@ MAX_ID = 100
 
 KEPT_BYTES = 256 << 20
 """Bytes of drawn tasks that a source keeps ready."""
+
+_NAMING = {"objects", "headline_box"}
+"""Options of a record that say where something is."""
 
 Image = Path | bytes
 """An image file: its path, or its content."""
@@ -62,6 +65,16 @@ def given_path(path: Path) -> Image:
     return path
 
 
+def regions_for(records: Iterable[Record]) -> str:
+    """Id of the region provider that suits records.
+
+    ``"segments"`` if one of them says where something is, by a mask, objects or a box of the headline; else
+    ``"superpixels"``.
+    """
+    named = any(record.mask is not None or _NAMING & record.options.keys() for record in records)
+    return "segments" if named else "superpixels"
+
+
 @dataclass(frozen=True)
 class _Ready:
     """A task drawn once, ready to be written into any row of a batch."""
@@ -86,6 +99,7 @@ class RecordTasks:
         device: Where tensors live.
         fit: One of :data:`imgedit_gym.core.images.FITS`.
         look: Whether the head of every image file is read at once; otherwise it is when the task is drawn.
+        regions: Id of the region provider where the user names none; ``None`` for :func:`regions_for` these records.
 
     Raises:
         ImgEditError: If there is no record, or one is not what is expected; it says which. Damage inside image files is
@@ -105,6 +119,7 @@ class RecordTasks:
         device: torch.device,
         fit: str = "letterbox",
         look: bool = True,
+        regions: str | None = None,
     ) -> None:
         if fit not in FITS:
             raise ImgEditError(f"fit must be one of {', '.join(FITS)}; found {fit!r}")
@@ -120,6 +135,7 @@ class RecordTasks:
         self._index = {record.id: at for at, record in enumerate(self._records)}
         self._ready: OrderedDict[int, _Ready] = OrderedDict()
         self._kept = max(KEPT_BYTES // (9 * image_size**2), 1)
+        self.regions = regions or regions_for(self._records)
         self._check(look)
 
     def __len__(self) -> int:

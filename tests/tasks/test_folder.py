@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import sys
 
 import gymnasium as gym
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 import imgedit_gym  # noqa: F401 - registers the environments
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import DataFileError, ImgEditError
+from imgedit_gym.engine import Engine
 from imgedit_gym.judges.pixels import PixelJudge
 from imgedit_gym.tasks.folder import FolderTasks
 from imgedit_gym.trajectory import record_episode, replay
@@ -332,6 +334,29 @@ def test_signs_that_yaml_does_not_take(folder, monkeypatch, loader):
     (folder / "tasks.yaml").write_bytes("- image: é.png\n\n- image: b\x01.png\n".encode())
     with pytest.raises(DataFileError, match=r"tasks\.yaml, line 3: expected YAML; \w+ characters are not allowed"):
         open_folder(folder)
+
+
+def test_regions_where_none_are_named(tmp_path, monkeypatch):
+    def provider(name, records, split="train", regions=None):
+        folder = fill(tmp_path / name, [{**one, "split": one.get("split", "train")} for one in records])
+        named = {} if regions is None else {"regions": regions}
+        return Engine(1, tasks=f"folder:{folder}", image_size=SIZE, split=split, **named).regions.id
+
+    plain, boxed, masked, _ = RECORDS
+    assert provider("boxed", [plain, boxed]) == provider("masked", [plain, masked]) == "segments"
+    monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
+    with pytest.raises(ImgEditError, match=r"imgedit-gym\[photos\].*'cells' need none"):
+        provider("refused", [plain])
+    assert provider("cells", [plain], regions="cells") == "cells"
+    monkeypatch.undo()
+    pytest.importorskip("skimage")
+    assert provider("plain", [plain]) == "superpixels"
+    assert provider("named", [plain], regions="segments") == "segments"
+    env = gym.make("ImageEdit-v0", tasks=f"folder:{tmp_path / 'plain'}", image_size=SIZE)
+    recording = record_episode(env, lambda *_: [1, 20], seed=0)
+    assert recording.env_kwargs["regions"] == "superpixels"
+    assert np.array_equal(replay(recording)[-1], env.unwrapped.engine.canvas[0].numpy())
+    env.close()
 
 
 def test_folders_that_are_none(folder, tmp_path):
