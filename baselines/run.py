@@ -93,7 +93,8 @@ def check(options: argparse.Namespace) -> list[str]:
         raise ImgEditError(f"--agents: {', '.join(strange)} was not made for tasks such as those of {tasks['id']!r}")
     judge_spec(options.judge)
     tool_specs(tools_of(options))
-    plugin_spec("--regions", options.regions, REGIONS)
+    if options.regions != "auto":
+        plugin_spec("--regions", options.regions, REGIONS)
     check_episodes(argparse.Namespace(episodes=1 if options.episodes is None else options.episodes, seed=options.seed))
     check_folder(options.out)
     return [name for name in names if name not in (*barred, *strange)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import math
 import os
@@ -19,6 +18,7 @@ import numpy as np
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.images import read_image, rgb_pixels
 from imgedit_gym.core.plan import parse_plan
+from imgedit_gym.models.pictures import png_of
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -431,9 +431,7 @@ def _packed(image: Any) -> str:
     pixels = rgb_pixels(image) if isinstance(image, Image.Image) else np.asarray(image)
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    return base64.b64encode(png_of(pixels, level=6)).decode("ascii")
 
 
 def _plain(value: Any) -> Any:

@@ -27,6 +27,7 @@ class ScriptedServer(ThreadingHTTPServer):
         times: When they came, in seconds.
         most: The most requests that were under way at a time.
         delay: Seconds that an answer takes.
+        drained: How many answers of ``"drip"`` were waited for to the end.
     """
 
     daemon_threads = True
@@ -38,6 +39,7 @@ class ScriptedServer(ThreadingHTTPServer):
         self.script, self.always, self.requests, self.headers, self.times = [], None, [], [], []
         self.connections: list[socket.socket] = []
         self.lock, self.under_way, self.most, self.delay = threading.Lock(), 0, 0, 0.0
+        self.drained = 0
 
     @property
     def url(self) -> str:
@@ -99,9 +101,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "10000")
             self.end_headers()
             with suppress(OSError):
-                for _ in range(100):
+                for _ in range(1000):
                     self.wfile.write(b" ")
                     time.sleep(0.03)
+                self.server.drained += 1
             self.close_connection = True
         elif action == "no json":
             self.send_raw(200, b"<html>gateway</html>")

@@ -12,7 +12,7 @@ import torch
 
 from baselines.orchestrator.network import Choices, Network, Shape, shrink
 from baselines.vision.encoder import Vision
-from imgedit_gym.core.errors import DataFileError, ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError, first_line
 from imgedit_gym.core.vocabulary import load_vocabulary
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "orchestrator"
@@ -62,8 +62,7 @@ class Orchestrator:
             network.load_state_dict(load_file(path / MODEL))
             told = config["vocabulary"], config["vision"]
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DataFileError(f"{path}: expected a trained orchestrator; {reason}") from error
+            raise DataFileError(f"{path}: expected a trained orchestrator; {first_line(error)}") from error
         if network.shape.codes and vision is None:
             vision = Vision.load(device=device)
         here = load_vocabulary().version, vision.digest if network.shape.codes and vision is not None else None

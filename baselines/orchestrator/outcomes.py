@@ -40,6 +40,7 @@ from baselines.cli import describe_judge, run_command
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import N_REGIONS
+from imgedit_gym.models.pictures import png_of
 
 COLUMNS = ("score", "execution", "preservation", "quality")
 REFUSED, UNTRIED = 255, 254
@@ -199,12 +200,10 @@ class OutcomeTable:
         self, state: State, outcomes: Mapping[str, Outcome], versions: Mapping[str, str], judge: str, sample: int = 0
     ) -> None:
         """Keep a state and outcomes of it; all is safe once this returns, or nothing is there."""
-        picture = io.BytesIO()
-        Image.fromarray(state.picture).save(picture, "PNG", compress_level=1)
         codes = state.codes.astype("<i4").tobytes()
         self._execute("BEGIN IMMEDIATE")
         try:
-            row = (state.key, state.task, state.number, state.step, codes, picture.getvalue())
+            row = (state.key, state.task, state.number, state.step, codes, png_of(state.picture))
             self._execute("INSERT OR IGNORE INTO states VALUES (?, ?, ?, ?, ?, ?)", row)
             for tool, outcome in outcomes.items():
                 values = (outcome.places.astype(np.uint8).tobytes(), outcome.found.astype("<f4").tobytes())

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from baselines.training.judge.kinds import KIND, TINT, TONE, TYPE, WIDTH
-from imgedit_gym.core.errors import DataFileError, ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError, first_line
 from imgedit_gym.core.region import LATTICE
 from imgedit_gym.judges.vlm.mosaic import TILE, area_weights, mosaic
 
@@ -95,8 +95,7 @@ class Vision:
             last = make_projector(tower.config.hidden_size)
             last.load_state_dict({name: value.float() for name, value in projector.items()})
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DataFileError(f"{path}: expected the weights of an image encoder; {reason}") from error
+            raise DataFileError(f"{path}: expected the weights of an image encoder; {first_line(error)}") from error
         return cls(
             tower.to(device).eval().requires_grad_(False),
             last.to(device).eval().requires_grad_(False),

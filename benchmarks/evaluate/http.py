@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import base64
 import importlib
-import io
 import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from baselines.agents.base import AgentContext
 from benchmarks.evaluate.failures import FallibleAgent
 from benchmarks.strict_json import decode, parse
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PICTURE, Plan, PlanStep, parse_plan
+from imgedit_gym.models.pictures import png_of
 
 PROTOCOL = 1
 MAX_REPLY = 4 << 20
@@ -184,9 +183,7 @@ class HttpAgent(FallibleAgent):
 
 
 def _packed(image: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG", compress_level=1)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    return base64.b64encode(png_of(image)).decode("ascii")
 
 
 def _lines(said: Any) -> str:

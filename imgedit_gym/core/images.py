@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import ImgEditError, first_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -133,7 +133,7 @@ def _opened(
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning):
         raise ImgEditError(f"{told}: expected 1 to {MAX_SIDE} pixels a side; found many more") from None
     except Exception as error:  # what a damaged header makes Pillow raise is not documented
-        raise ImgEditError(f"{told}: expected a whole image; {_first_line(error)}") from None
+        raise ImgEditError(f"{told}: expected a whole image; {first_line(error)}") from None
     with image:
         _check(image, told)
         yield image, told, content
@@ -153,7 +153,7 @@ def _read_file(path: Path, told: str) -> bytes:
     except (OSError, ValueError) as error:
         if isinstance(error, ImgEditError):
             raise
-        reason = getattr(error, "strerror", None) or _first_line(error)
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise ImgEditError(f"{told}: expected an image file; {reason}") from None
 
 
@@ -164,7 +164,7 @@ def _check(image: Image, told: str) -> None:
     try:
         moving = getattr(image, "is_animated", False) and image.format != "MPO"
     except Exception as error:  # looking for a second picture reads on in the file
-        raise ImgEditError(f"{told}: expected a whole image; {_first_line(error)}") from None
+        raise ImgEditError(f"{told}: expected a whole image; {first_line(error)}") from None
     if moving:
         raise ImgEditError(f"{told}: expected a single picture; found an animation or several pages")
 
@@ -177,7 +177,7 @@ def _pixels(image: Image, told: str) -> np.ndarray:
     except ImgEditError:
         raise
     except Exception as error:  # what damaged data makes Pillow raise is not documented
-        raise ImgEditError(f"{told}: expected a whole image; {_first_line(error)}") from None
+        raise ImgEditError(f"{told}: expected a whole image; {first_line(error)}") from None
 
 
 def _converted(image: Image, told: str) -> np.ndarray:
@@ -221,10 +221,6 @@ def _strictly() -> Iterator[None]:
                 yield
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = lenient
-
-
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 # ---------------------------------------------------------------------- fitting

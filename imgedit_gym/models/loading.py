@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import ImgEditError, reason_of
 from imgedit_gym.models.safe_weights import from_safetensors
 
 PARTS = ("image_processor", "tokenizer", "video_processor", "feature_extractor", "chat_template")
@@ -107,12 +107,7 @@ def expecting(what: str, model: str) -> Iterator[None]:
     except ImgEditError:
         raise
     except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ImgEditError(f"model {model!r}: expected a folder or hub id of {what}; {first_line(error)}") from error
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first, after its type."""
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+        raise ImgEditError(f"model {model!r}: expected a folder or hub id of {what}; {reason_of(error)}") from error
 
 
 def transformers_library() -> Any:

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import ImgEditError, reason_of
 from imgedit_gym.models import pool
-from imgedit_gym.models.loading import first_line, folder_digest, load_processor
+from imgedit_gym.models.loading import folder_digest, load_processor
 from imgedit_gym.models.safe_weights import check_folder
 
 OFFLOADS = ("model", "sequential")
@@ -124,8 +124,7 @@ def _load(
         raise
     except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise ImgEditError(
-            f"model {model!r}: expected a folder or hub id of a diffusers pipeline with safetensors; "
-            f"{first_line(error)}"
+            f"model {model!r}: expected a folder or hub id of a diffusers pipeline with safetensors; {reason_of(error)}"
         ) from error
     pipe.set_progress_bar_config(disable=True)
     for part in pipe.components.values():
@@ -151,7 +150,7 @@ def _diffusers() -> Any:
         diffusers.DiffusionPipeline  # noqa: B018 - imported on first use, with all that it needs
     except (ImportError, RuntimeError) as error:
         raise ImgEditError(
-            f"pipelines of diffusers need the extra 'models' (pip install 'imgedit-gym[models]'): {first_line(error)}"
+            f"pipelines of diffusers need the extra 'models' (pip install 'imgedit-gym[models]'): {reason_of(error)}"
         ) from error
     return diffusers
 
@@ -189,7 +188,7 @@ def _check_index(folder: Path, own: type | None, trust: bool, diffusers: Any) ->
         index = json.loads(path.read_text(encoding="utf-8"))
         named = index["_class_name"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ImgEditError(f"{path}: expected the index of a diffusers pipeline; {first_line(error)}") from None
+        raise ImgEditError(f"{path}: expected the index of a diffusers pipeline; {reason_of(error)}") from None
     parts = {part: source for part, source in index.items() if part[:1] != "_" and isinstance(source, list)}
     if trust:
         return parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from PIL import Image
 
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.region import LATTICE, N_REGIONS
@@ -45,7 +43,7 @@ class Session:
         unwrapped = self._made.unwrapped
         assert isinstance(unwrapped, ImageEditEnv)
         self.env = unwrapped
-        self.tools = tuple((tool.id, _first_line(tool)) for tool in self.env.engine.tools)
+        self.tools = tuple((tool.id, _summary(tool)) for tool in self.env.engine.tools)
         self._info: dict[str, Any] = {}
         self._before: list[dict[str, Any]] = []
         self._kept = False
@@ -180,13 +178,6 @@ class Session:
         return engine.regions.regions(row, index, engine.steps_of(row)).masks[0].cpu().numpy().copy()
 
 
-def png(picture: np.ndarray) -> bytes:
-    """A picture, ``uint8 [H, W, 3 or 4]``, as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG")
-    return file.getvalue()
-
-
 def overlay(mask: np.ndarray) -> np.ndarray:
     """A mask as a transparent picture to lay over another, ``uint8 [H, W, 4]``."""
     found = np.zeros((*mask.shape, 4), dtype=np.uint8)
@@ -198,5 +189,5 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _first_line(tool: Any) -> str:
+def _summary(tool: Any) -> str:
     return (type(tool).__doc__ or "").strip().split("\n")[0]

@@ -8,7 +8,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.play.session import Session, overlay, png
+from imgedit_gym.models.pictures import png_of
+from imgedit_gym.play.session import Session, overlay
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -58,11 +59,11 @@ def build_app(session: Session) -> Starlette:
         return JSONResponse(session.state(), headers=_HEADERS)
 
     async def show_picture(request: Request) -> Response:
-        return Response(png(session.picture(request.path_params["which"])), media_type="image/png", headers=_HEADERS)
+        return Response(png_of(session.picture(request.path_params["which"])), media_type="image/png", headers=_HEADERS)
 
     async def show_region(request: Request) -> Response:
         mask = session.mask(request.path_params["region"])
-        return Response(png(overlay(mask)), media_type="image/png", headers=_HEADERS)
+        return Response(png_of(overlay(mask)), media_type="image/png", headers=_HEADERS)
 
     def doing(what: Callable[[dict[str, Any]], str]) -> Callable[[Request], Any]:
         async def handle(request: Request) -> Response:

@@ -14,11 +14,11 @@ from PIL import Image
 
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.arguments import is_number
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import ImgEditError, reason_of
 from imgedit_gym.core.vocabulary import Vocabulary
 from imgedit_gym.models.pipelines import load_pipeline
 from imgedit_gym.tools import confine
-from imgedit_gym.tools.editor import EditorTool, Failure, Request, from_pil, reason_of, to_pil
+from imgedit_gym.tools.editor import EditorTool, Failure, Request, from_pil, to_pil
 from imgedit_gym.tools.pipeline_calls import call_of, multiple_of, own_edge, parameters
 from imgedit_gym.tools.prompting import AVOIDED, Wording
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.arguments import check_whole, is_number
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import ImgEditError, reason_of
 from imgedit_gym.core.images import read_image
 from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.region import RegionBatch
@@ -278,12 +278,6 @@ def checked(answer: Any, request: Request) -> torch.Tensor | Failure:
     if abs(height * shown[1] / (width * shown[0]) - 1.0) > _ASPECT:
         return Failure(f"gave a picture of {width} x {height} pixels for one of {shown[1]} x {shown[0]}")
     return answer
-
-
-def reason_of(error: BaseException) -> str:
-    """What an error says, for an agent to read."""
-    said = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
 def to_pil(picture: torch.Tensor) -> Image.Image:

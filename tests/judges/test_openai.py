@@ -236,10 +236,9 @@ def test_a_time_out(server, judge_of, edited):
 
 def test_a_server_that_drips_is_given_up(server, judge_of, edited):
     server.always = "drip"
-    begun = time.monotonic()
     verdict = judge_of(timeout=0.3, retries=0, on_error="invalid").judge(edited)
     assert verdict.reasons == dict.fromkeys(range(3), "no answer within 0.3 s")
-    assert time.monotonic() - begun < 1.5
+    assert server.drained == 0
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"answers": ' + "[" * 100_000])

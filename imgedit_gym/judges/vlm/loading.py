@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.models.loading import first_line, load_image_text_model
+from imgedit_gym.core.errors import ImgEditError, reason_of
+from imgedit_gym.models.loading import load_image_text_model
 
 OWN_MODEL = Path(__file__).parents[2] / "weights" / "judge"
 """The model that comes with the package."""
@@ -82,7 +82,7 @@ def _settings(folder: Path) -> Settings:
         found = json.loads(path.read_text(encoding="utf-8"))
         settings = Settings(found["pictures"], int(found["edge"]), found["prompt"], tuple(found["modes"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise ImgEditError(f"{path}: expected pictures, edge, prompt and modes; {first_line(error)}") from error
+        raise ImgEditError(f"{path}: expected pictures, edge, prompt and modes; {reason_of(error)}") from error
     if settings.pictures not in ("apart", "mosaic") or settings.prompt not in ("full", "question"):
         raise ImgEditError(f"{path}: expected pictures 'apart' or 'mosaic', prompt 'full' or 'question'; found {found}")
     return settings
