@@ -172,7 +172,7 @@ def _run(options: argparse.Namespace) -> None:
     names = check(options)
     console = Console()
     from baselines.report import draw_gallery, print_table, write_page
-    from imgedit_gym.engine import Engine
+    from imgedit_gym.engine import Engine, usual_regions
     from imgedit_gym.trajectory import write_trajectories
 
     arguments: dict[str, Any] = {
@@ -189,6 +189,7 @@ def _run(options: argparse.Namespace) -> None:
         arguments["regions"] = plugin_spec("--regions", options.regions, REGIONS)
     judge = JUDGES.build(arguments["judge"])
     source = Engine(1, **{**arguments, "judge": judge}).tasks
+    arguments.setdefault("regions", usual_regions(source))  # as recordings name them
     on_engine = {**arguments, "judge": judge, "tasks": source}
     n_records = len(source) if hasattr(source, "__len__") else None
     episodes = options.episodes or min(EPISODES, n_records or EPISODES)

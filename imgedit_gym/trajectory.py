@@ -40,6 +40,9 @@ PACKAGES = ("imgedit-gym", "gymnasium", "torch", "warp-lang")
 
 SCORES = ("E", "P", "Q", "score")
 _NOT_FOR_THE_ENGINE = ("render_mode", "max_episode_steps")
+UNNAMED_REGIONS = "segments"
+"""Of recordings that name no regions: they were made when these were the default."""
+
 _CODE = ("trust", "pipeline")
 """Arguments of plug-ins that have code from elsewhere run, which a file does not get to set."""
 
@@ -333,7 +336,8 @@ def engine_of(trajectory: Trajectory) -> Engine:
     from imgedit_gym.engine import Engine
 
     refuse_code(trajectory.env_kwargs)
-    arguments = {key: value for key, value in trajectory.env_kwargs.items() if key not in _NOT_FOR_THE_ENGINE}
+    named = {"regions": UNNAMED_REGIONS, **trajectory.env_kwargs}
+    arguments = {key: value for key, value in named.items() if key not in _NOT_FOR_THE_ENGINE}
     try:
         return Engine(1, **arguments)
     except TypeError as error:

@@ -27,7 +27,7 @@ import torch
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.envs import shared
 from imgedit_gym.envs.image_edit import ImageEditEnv
-from imgedit_gym.trajectory import Trajectory, engine_of, refuse_code, start
+from imgedit_gym.trajectory import UNNAMED_REGIONS, Trajectory, engine_of, refuse_code, start
 
 if TYPE_CHECKING:
     from imgedit_gym.engine import Engine
@@ -145,7 +145,7 @@ def _made(trajectory: Trajectory) -> gym.Env[Any, Any]:
     if unknown:
         raise ImgEditError(f"env_kwargs: expected some of {', '.join(sorted(arguments))}; found {', '.join(unknown)}")
     refuse_code(trajectory.env_kwargs)
-    return gym.make(trajectory.env_id, **trajectory.env_kwargs)
+    return gym.make(trajectory.env_id, **{"regions": UNNAMED_REGIONS, **trajectory.env_kwargs})
 
 
 def to_datasets(trajectories: Iterable[Trajectory], engine: Engine | None = None) -> Any:

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import sys
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -18,7 +19,7 @@ from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.engine import Engine
 from imgedit_gym.judges.pixels import PixelJudge
 from imgedit_gym.tasks.folder import FolderTasks
-from imgedit_gym.trajectory import record_episode, replay
+from imgedit_gym.trajectory import engine_of, record_episode, replay
 
 SIZE = 64
 
@@ -356,6 +357,8 @@ def test_regions_where_none_are_named(tmp_path, monkeypatch):
     recording = record_episode(env, lambda *_: [1, 20], seed=0)
     assert recording.env_kwargs["regions"] == "superpixels"
     assert np.array_equal(replay(recording)[-1], env.unwrapped.engine.canvas[0].numpy())
+    unnamed = {key: value for key, value in recording.env_kwargs.items() if key != "regions"}
+    assert engine_of(replace(recording, env_kwargs=unnamed)).regions.id == "segments"
     env.close()
 
 
