@@ -20,6 +20,7 @@ from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.judges.base import Moves
 from imgedit_gym.judging import COSTS, Judgements
 from imgedit_gym.kernels.blend import blend_into
+from imgedit_gym.tools import answers
 from imgedit_gym.tools.base import Edited
 
 REWARD_MODES = ("delta", "outcome", "additive")
@@ -432,7 +433,7 @@ class Engine:
             if not len(keep):
                 return
             rows, regions, mine = rows[keep], regions.rows(keep), mine.rows(keep)
-        edited = used.apply(canvas if len(rows) == self.num_envs else canvas.index_select(0, rows), regions, mine)
+        edited = answers.edited(used, canvas.index_select(0, rows), regions, mine)
         raw = None
         if isinstance(edited, Edited):
             problems[rows] = edited.problems
@@ -456,7 +457,7 @@ class Engine:
             regions: n regions.
             steps: n plan steps.
         """
-        found = self.tools[tool].check(regions, steps)
+        found = answers.checked(self.tools[tool], regions, steps)
         return torch.where(regions.areas > 0, found, NO_REGION)
 
     def _judge_alone(
@@ -645,7 +646,7 @@ class Engine:
             fine = (self.check(tool, regions, mine) == 0).nonzero().flatten()
             if len(fine):
                 at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
-                edited = used.apply(canvas.index_select(0, at), regions, mine)
+                edited = answers.edited(used, canvas.index_select(0, at), regions, mine)
                 if isinstance(edited, Edited):
                     made = (edited.problems == 0).nonzero().flatten()
                     if not len(made):
@@ -714,7 +715,7 @@ class Engine:
         steps = self.current_steps()
         mask = self._accepted[steps.verbs * self.vocabulary.nvec[2] + steps.values]
         for at in self._choosy:
-            mask[:, at] = self.tools[at].accepts(steps)
+            mask[:, at] = answers.accepted(self.tools[at], steps)
         return mask
 
     def lineage(self, row: int) -> Lineage | None:
@@ -730,7 +731,12 @@ class Engine:
             return f"{name}: nothing in the region changed"
         if problem == NO_REGION:
             return f"{name}: the region is empty, as nothing was found there"
-        return f"{name}: {self.tools[tool].problems[problem]}"
+        told = self.tools[tool].problems
+        if not 0 < problem < len(told):
+            raise ImgEditError(
+                f"tool {name!r}: check must return indices of its problems, below {len(told)}; found {problem}"
+            )
+        return f"{name}: {told[problem]}"
 
     # ------------------------------------------------------------------ branching
 
@@ -805,7 +811,7 @@ class Engine:
         every = StepBatch(codes.flatten(0, 1), lambda row: PlanStep())
         table = torch.ones(len(every), len(self.tools), dtype=torch.bool, device=self.device)
         for at in set(range(len(self.tools))).difference(self._choosy):
-            table[:, at] = self.tools[at].accepts(every)
+            table[:, at] = answers.accepted(self.tools[at], every)
         return table
 
     def _build_tools(self, spec: Any) -> list[Any]:

@@ -10,8 +10,9 @@ import torch
 
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.tasks import Checklist, TaskBatch
-from imgedit_gym.core.verdict import Verdict, execution_of, weigh
+from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.judges.base import Cases, Judge, Moves, ask
+from imgedit_gym.judges.weighing import execution_of, weigh
 
 COSTS = ("calls", "tokens", "seconds")
 _FOUND = ("execution", "preservation", "quality", "score", "requirements", "success", "valid", "preserved")
@@ -95,7 +96,7 @@ class Judgements:
 
         Args:
             canvas: ``uint8 [B, H, W, 3]``.
-            due: ``int32 [B]``; which requirements count, see :func:`imgedit_gym.core.verdict.counting`.
+            due: ``int32 [B]``; which requirements count, see :func:`imgedit_gym.judges.weighing.weigh`.
             moves: What was done last in the B environments.
 
         Returns:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 
-from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.errors import ImgEditError
 
 Combine = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -17,7 +15,6 @@ MET = 0.5
 """A requirement, or a thing to be preserved, of at least this value passes."""
 
 PRESERVED_FOR_SUCCESS, QUALITY_FOR_SUCCESS = 0.8, 0.5
-_KIND, _STEP = COLUMNS.index("kind"), COLUMNS.index("step")
 
 
 def gated_product(execution: torch.Tensor, preservation: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
@@ -79,95 +76,6 @@ def combination(name: str) -> Combine:
     if not isinstance(name, str) or name not in COMBINATIONS:
         raise ImgEditError(f"unknown score combination {name!r}; expected one of {sorted(COMBINATIONS)}")
     return COMBINATIONS[name]
-
-
-class Findings(Protocol):
-    """What is found in B pictures, whichever requirements count by now; see :class:`Verdict`."""
-
-    @property
-    def requirements(self) -> torch.Tensor:
-        """Value of each requirement, ``float32 [B, R]``."""
-        ...
-
-    @property
-    def preserved(self) -> torch.Tensor | None:
-        """Value of each label, ``float32 [B, N_LABELS]``."""
-        ...
-
-    @property
-    def preservation(self) -> torch.Tensor:
-        """P, ``float32 [B]``."""
-        ...
-
-    @property
-    def quality(self) -> torch.Tensor:
-        """Q, ``float32 [B]``."""
-        ...
-
-
-def weigh(
-    found: Findings, wanted: torch.Tensor, due: torch.Tensor, combine: Combine
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What findings are worth while only some requirements count: no look at the pictures is needed for it.
-
-    Args:
-        found: What was found in B pictures.
-        wanted: Requirements of their tasks, ``int32 [B, R, 5]``, as in ``TaskBatch.requirements``.
-        due: See :func:`counting`.
-        combine: How E, P and Q make the score.
-
-    Returns:
-        Execution ``float32 [B]``, score ``float32 [B]``, and success ``bool [B]``: every requirement counts and
-        passes, everything to be preserved passes, preservation is at least 0.8 and quality at least 0.5.
-    """
-    asked = wanted[..., _KIND] > 0
-    counts = asked & counting(wanted, due)
-    execution = _share(found.requirements, asked, counts)
-    success = (~asked | (counts & (found.requirements >= MET))).all(1) & asked.any(1)
-    success &= (found.preservation >= PRESERVED_FOR_SUCCESS) & (found.quality >= QUALITY_FOR_SUCCESS)
-    if found.preserved is not None:
-        success &= (found.preserved >= MET).all(1)
-    return execution, combine(execution, found.preservation, found.quality), success
-
-
-def counting(wanted: torch.Tensor, due: torch.Tensor) -> torch.Tensor:
-    """Which requirements count by now, ``bool [B, R]``; the others earn nothing yet.
-
-    Args:
-        wanted: Requirements, ``int32 [B, R, 5]``.
-        due: ``int32 [B]``. Requirements whose plan step is below it count. Where it is below 0, plan step
-            ``-1 - due`` is judged by itself: only its requirements count, and those of earlier steps that ask for at
-            least n of something, since what a step brings in is the first where the steps before were not taken.
-    """
-    step, due = wanted[..., _STEP], due[:, None]
-    alone = (step == -1 - due) | ((step < -1 - due) & (wanted[..., _KIND] == Kind.PRESENT))
-    return torch.where(due < 0, alone, step < due)
-
-
-def execution_of(values: torch.Tensor, wanted: torch.Tensor, due: torch.Tensor) -> torch.Tensor:
-    """E of values by requirement, ``float32 [B, R]``; see :func:`weigh`."""
-    asked = wanted[..., _KIND] > 0
-    return _share(values, asked, asked & counting(wanted, due))
-
-
-def _share(values: torch.Tensor, asked: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    judged = asked & ~values.isnan()
-    # sums in float64 are exact here, so that they do not depend on the order that a batch size brings about
-    earned = torch.where(counts & judged, values, 0.0).sum(1, dtype=torch.float64)
-    return (earned / judged.sum(1).clamp_min(1)).float()
-
-
-def has_numbers(found: Findings, wanted: torch.Tensor) -> torch.Tensor:
-    """Whether findings can be weighed, ``bool [B]``: finite numbers, and of requirements one at least.
-
-    Args:
-        found: What was found in B pictures.
-        wanted: Requirements of their tasks, ``int32 [B, R, 5]``.
-    """
-    asked = wanted[..., _KIND] > 0
-    fine = found.preservation.isfinite() & found.quality.isfinite() & ~(asked & found.requirements.isinf()).any(1)
-    fine &= (asked & ~found.requirements.isnan()).any(1) | ~asked.any(1)
-    return fine if found.preserved is None else fine & found.preserved.isfinite().all(1)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import torch
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
-from imgedit_gym.core.verdict import Verdict, combination, weigh
+from imgedit_gym.core.verdict import Verdict, combination
 from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
 from imgedit_gym.judges.questions import (
     MODES,
@@ -24,6 +24,7 @@ from imgedit_gym.judges.questions import (
     Question,
     Questioner,
 )
+from imgedit_gym.judges.weighing import weigh
 from imgedit_gym.models.background import in_thread
 from imgedit_gym.models.store import Store, picture_digest
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from imgedit_gym.core.checklist import Requirement
+from imgedit_gym.core.checklist import N_LABELS, Requirement
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import RegionBatch
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.core.tasks import Checklist, TaskBatch, TaskReader
-from imgedit_gym.core.verdict import Combine, Verdict, gated_product, has_numbers
+from imgedit_gym.core.verdict import Combine, Verdict, gated_product
+from imgedit_gym.kernels.weigh import are_shares
 from imgedit_gym.models.background import in_thread
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Cases:
         batch: The tasks.
         checklist: Measures canvases against the batch.
         canvas: The pictures, ``uint8 [N, H, W, 3]``.
-        due: ``int32 [N]``; which requirements count, see :func:`imgedit_gym.core.verdict.counting`.
+        due: ``int32 [N]``; which requirements count, see :func:`imgedit_gym.judges.weighing.weigh`.
         rows: Which task of the batch each picture belongs to, ``int64 [N]``; ``None`` for picture i and task i.
         moves: What was done last to the pictures; ``None`` where nothing was, as after a reset.
         sample: Which of several judgements of the same pictures this is, for judges that are asked again.
@@ -147,7 +148,7 @@ class Judge(ABC):
         score_range: Lowest and highest score.
         deterministic: Whether equal input gives equal verdicts.
         combine: How E, P and Q make the score. With it the engine weighs what was found in a picture again when more
-            requirements count but the picture is the same, by :func:`imgedit_gym.core.verdict.weigh`; judges use
+            requirements count but the picture is the same, by :func:`imgedit_gym.judges.weighing.weigh`; judges use
             the same function.
         waits: Whether it mostly waits for a server, so that several had better be asked at once.
         model: Which model judges, its revision and whatever else its answers depend on; empty for a measurement.
@@ -200,18 +201,54 @@ class Judge(ABC):
 
 
 def ask(judge: Judge, cases: Cases) -> Verdict:
-    """What a judge says; judgements whose numbers are none have failed.
+    """What a judge says; judgements whose numbers are none, or out of range, have failed.
 
     Raises:
+        ImgEditError: If it says nothing that can be read.
         JudgeError: If there are such, and the judge's ``on_error`` is ``"raise"``.
     """
-    found = judge.judge(cases)
-    wrong = (found.valid & ~has_numbers(found, cases.wanted)).nonzero().flatten().tolist()
+    found, wanted = judge.judge(cases), cases.wanted
+    _check(judge, found, *wanted.shape[:2])
+    fine = are_shares(found.requirements, wanted, found.preservation, found.quality, found.preserved)
+    wrong = (found.valid & ~fine).nonzero().flatten().tolist()
     if not wrong:
         return found
-    reason = f"judge {judge.id!r}: expected finite numbers, and a value for one requirement at least; found others"
+    reason = (
+        f"judge {judge.id!r}: expected finite numbers in [0, 1], and a value for one requirement at least; "
+        f"found {_shown(found, wrong[0])}"
+    )
     if getattr(judge, "on_error", "invalid") == "raise":
         raise JudgeError(f"{reason}, in {len(wrong)} of {len(cases)} judgements")
     valid = found.valid.clone()
     valid[wrong] = False
     return replace(found, valid=valid, reasons={**found.reasons, **dict.fromkeys(wrong, reason)})
+
+
+def _check(judge: Judge, found: Any, n: int, requirements: int) -> None:
+    """See that a verdict has the tensors that it must have."""
+    if not isinstance(found, Verdict):
+        raise ImgEditError(f"judge {judge.id!r}: judge must return a Verdict; found {type(found).__name__}")
+    for name, dtype, shape in _FORM:
+        value = getattr(found, name)
+        expected = (n, *(requirements if size is None else size for size in shape))
+        if value is None and name == "preserved":
+            continue
+        if not isinstance(value, torch.Tensor) or value.dtype is not dtype or value.shape != expected:
+            told = f"{value.dtype} {list(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)[:100]
+            raise ImgEditError(
+                f"judge {judge.id!r}: {name} of a verdict must be a tensor {dtype} {list(expected)}; found {told}"
+            )
+
+
+_FORM: tuple[tuple[str, torch.dtype, tuple[int | None, ...]], ...] = (
+    ("requirements", torch.float32, (None,)),
+    ("preserved", torch.float32, (N_LABELS,)),
+    *((name, torch.float32, ()) for name in ("execution", "preservation", "quality", "score", "calls")),
+    *((name, torch.bool, ()) for name in ("valid", "success")),
+)
+"""Tensors of a verdict: name, type, and shape behind the number of pictures; ``None`` for that of the requirements."""
+
+
+def _shown(found: Verdict, at: int) -> str:
+    values = ", ".join(f"{value:.3g}" for value in found.requirements[at].tolist())
+    return f"P {float(found.preservation[at]):.3g}, Q {float(found.quality[at]):.3g}, requirements {values}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from imgedit_gym.core.checklist import Kind
-from imgedit_gym.core.verdict import Verdict, combination, weigh
+from imgedit_gym.core.verdict import Verdict, combination
 from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.weighing import weigh
 
 if TYPE_CHECKING:
     from imgedit_gym.models.store import Store

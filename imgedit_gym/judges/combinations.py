@@ -10,9 +10,10 @@ import torch
 from imgedit_gym.core.arguments import is_number
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
-from imgedit_gym.core.verdict import Combine, Gated, Verdict, Weighted, combination, weigh
+from imgedit_gym.core.verdict import Combine, Gated, Verdict, Weighted, combination
 from imgedit_gym.judges.base import Cases, Judge
 from imgedit_gym.judges.prompting import hash_of
+from imgedit_gym.judges.weighing import weigh
 from imgedit_gym.models import background
 from imgedit_gym.models.store import Store
 
@@ -185,7 +186,7 @@ def joined(verdicts: Any) -> Verdict:
 
 
 def weighed(verdict: Verdict, cases: Cases, combine: Combine) -> Verdict:
-    """The verdict with E, score and success made of what was found; see :func:`imgedit_gym.core.verdict.weigh`."""
+    """The verdict with E, score and success made of what was found; see :func:`imgedit_gym.judges.weighing.weigh`."""
     verdict.execution, verdict.score, success = weigh(verdict, cases.wanted, cases.due, combine)
     verdict.success = success & verdict.valid
     return verdict

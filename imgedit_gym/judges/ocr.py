@@ -10,8 +10,9 @@ import torch
 from imgedit_gym.core.checklist import COLUMNS, LABEL_HEADLINE, MAX_REQUIREMENTS, N_LABELS, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import BADGE
-from imgedit_gym.core.verdict import Verdict, combination, weigh
+from imgedit_gym.core.verdict import Verdict, combination
 from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.weighing import weigh
 from imgedit_gym.models.reading import Box, Reader, letters, line_of, similarity
 
 UNLIKE, ALIKE = 0.5, 0.85

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from imgedit_gym.core.checklist import COLUMNS, LABEL_BACKGROUND, LABEL_HEADLINE, N_LABELS, Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.region import LATTICE
-from imgedit_gym.core.verdict import Verdict, combination, weigh
+from imgedit_gym.core.verdict import Verdict, combination
 from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.weighing import weigh
 from imgedit_gym.models.store import Store
 
 REGIONS = ("task", "step")

@@ -112,7 +112,7 @@ class Tool:
     deterministic: bool = True
     reach: str = "mask"
     traced: bool = False
-    problems: tuple[str, ...] = ("",)
+    problems: tuple[str, ...] = ("", "not meant for this plan step")
 
     def __init__(self, stock: Stock, vocabulary: Vocabulary) -> None:
         self.stock = stock
@@ -132,7 +132,7 @@ class Tool:
         """Edit a batch of pictures.
 
         Args:
-            images: ``uint8 [n, S, S, 3]``; not to be changed.
+            images: ``uint8 [n, S, S, 3]``, copies of the canvases.
             regions: n regions; what lies outside is restored by the engine.
             steps: n plan steps that lead the edit.
 

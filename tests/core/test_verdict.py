@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.verdict import COMBINATIONS, Verdict, combination, weigh
+from imgedit_gym.core.verdict import COMBINATIONS, Verdict, combination
+from imgedit_gym.judges.weighing import weigh
 
 SHARES = st.tuples(*[st.floats(0, 1, width=32)] * 3)
 

@@ -9,8 +9,9 @@ import torch
 import imgedit_gym  # noqa: F401
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS
-from imgedit_gym.core.verdict import COMBINATIONS, Verdict, Weighted, weigh
+from imgedit_gym.core.verdict import COMBINATIONS, Verdict, Weighted
 from imgedit_gym.judges.base import Judge, JudgeError
+from imgedit_gym.judges.weighing import weigh
 
 N = 6
 

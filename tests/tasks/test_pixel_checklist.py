@@ -8,8 +8,9 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.region import RegionBatch, box_masks
 from imgedit_gym.core.registry import TOOLS
-from imgedit_gym.core.verdict import combination, weigh
+from imgedit_gym.core.verdict import combination
 from imgedit_gym.judges.base import Cases
+from imgedit_gym.judges.weighing import weigh
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 SIZE = 128

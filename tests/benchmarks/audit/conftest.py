@@ -11,10 +11,10 @@ import torch
 from benchmarks.audit.audit import audit
 from benchmarks.audit.edits import make_reference
 from benchmarks.audit.summary import report_card
-from imgedit_gym.core.verdict import weigh
 from imgedit_gym.engine import Engine
 from imgedit_gym.judges.asking import QuestionJudge, Reply
 from imgedit_gym.judges.checklist import ChecklistJudge
+from imgedit_gym.judges.weighing import weigh
 
 ARGUMENTS: dict[str, Any] = {"tasks": "adverts", "split": "test", "image_size": 64}
 TASKS = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from benchmarks.overoptimisation.measure import Setting
-from imgedit_gym.core.verdict import weigh
 from imgedit_gym.judges.base import JudgeError
 from imgedit_gym.judges.checklist import ChecklistJudge
+from imgedit_gym.judges.weighing import weigh
 
 SETTING = Setting(steps=64, seed=3, num_envs=2, image_size=64, episodes=4, split="test", samples=4)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from imgedit_gym.core.verdict import Verdict, weigh
+from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.weighing import weigh
 
 
 class Brightness(Judge):
