@@ -1,10 +1,13 @@
 """The judge is asked for what changed, and for nothing else."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.core.registry import PIXEL_TOOLS
 from imgedit_gym.core.verdict import minimum
@@ -298,7 +301,15 @@ def preserved(verdict, at):
     verdict.preserved[at, 3] = float("nan")
 
 
-@pytest.mark.parametrize("spoil", [all_values, one_value, preservation, quality, preserved])
+def above_one(verdict, at):
+    verdict.quality[at] = 7.0
+
+
+def below_nothing(verdict, at):
+    verdict.requirements[at, 0] = -0.5
+
+
+@pytest.mark.parametrize("spoil", [all_values, one_value, preservation, quality, preserved, above_one, below_nothing])
 def test_numbers_that_are_none_are_a_failure(watched, spoil):
     engine, judge = watched(3, Numberless(spoil))
     before = engine.verdict.score[1].clone()
@@ -356,3 +367,28 @@ def test_nothing_is_known_where_nothing_could_be_judged(watched):
     judge.failing = set()
     verdict = engine.step(blur(3)).verdict
     assert verdict.valid.all() and verdict.score.isfinite().all() and verdict.requirements.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda verdict: {"score": 1.0}, "judge must return a Verdict; found dict"),
+        (lambda verdict: 0.5, "judge must return a Verdict; found float"),
+        (
+            lambda verdict: replace(verdict, requirements=verdict.requirements[:, 0]),
+            r"requirements of a verdict must be a tensor torch.float32 \[2, \d+\]; found torch.float32 \[2\]",
+        ),
+        (lambda verdict: replace(verdict, quality=0.5), "quality of a verdict .* found 0.5"),
+        (lambda verdict: replace(verdict, valid=verdict.valid.float()), "valid of a verdict .* found torch.float32"),
+        (lambda verdict: replace(verdict, preserved=verdict.preserved[:, :2]), "preserved of a verdict"),
+    ],
+)
+def test_a_verdict_that_cannot_be_read_is_told(make_engine, change, found):
+    class Odd(ChecklistJudge):
+        id = "odd"
+
+        def judge(self, cases):
+            return change(super().judge(cases))
+
+    with pytest.raises(ImgEditError, match=f"judge 'odd': {found}"):
+        make_engine(2, judge=Odd()).reset([0, 1], [0, 1])
