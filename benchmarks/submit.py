@@ -10,10 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from baselines.cli import write_json
+from rich.console import Console
+
+from baselines.cli import progress_bar, write_json
 from benchmarks.evaluate.run import Run
 from benchmarks.submission import EpisodeRecord, Manifest, totals
-from benchmarks.submission.folder import EPISODES, MANIFEST, PICTURES
+from benchmarks.submission.folder import EPISODES, MANIFEST, PICTURES, check_folder
 from benchmarks.submission.records import to_lines
 from benchmarks.suites import Suite, load_suite
 from benchmarks.suites.digest import sha256
@@ -59,12 +61,25 @@ def main(words: list[str] | None = None) -> int:
         if options.action == "prepare":
             report = _prepare(options, suite)
         else:
-            report = verify(options.submission, level=1, suite=suite)
+            report = _validate(options.submission, suite)
     except ImgEditError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(report.text())
     return 0 if report.holds else 1
+
+
+def _validate(folder: Path, suite: Suite | None) -> Report:
+    check_folder(folder)
+    # the report goes to standard output, and nothing else does
+    with progress_bar(Console(stderr=True)) as bar:
+        task = bar.add_task("pictures", total=None, visible=False)
+        return verify(
+            folder,
+            level=1,
+            suite=suite,
+            looked=lambda done, total: bar.update(task, completed=done, total=total, visible=True),
+        )
 
 
 def _prepare(options: argparse.Namespace, suite: Suite | None) -> Report:

@@ -55,6 +55,9 @@ def _run(options: argparse.Namespace) -> None:
     rows = [(split, *(mean_text(row[name]) for name in ("score", "success"))) for split, row in found["splits"].items()]
     grid: Grid = (f"{options.agent} on {suite.id}", ("split", "score", "success"), rows)
     print_grids([grid], console, as_markdown=False)
+    console.print("means with 95 % intervals: resampled tasks for the score, Wilson's for success", highlight=False)
+    for line in run.idle().lines():
+        console.print(line, highlight=False, markup=False)
     counts = found["totals"]
     console.print(f"done {counts['done']:g}, failed {counts['failed']:g} of {counts['tasks']:g}; wrote {options.out}")
 

@@ -17,9 +17,11 @@ from baselines.records import to_trajectory
 from baselines.report.files import write_whole
 from baselines.rollout import Episode, run_episodes
 from benchmarks.evaluate.agents import access_of, find_agent
-from benchmarks.statistics import bootstrap_interval
+from benchmarks.evaluate.idle import Idle
+from benchmarks.statistics import bootstrap_interval, wilson_interval
 from benchmarks.strict_json import lines_of, parse
 from benchmarks.submission import DONE, FAILED, Costs, EpisodeRecord, Scores, totals
+from benchmarks.submission.folder import RUN as SETTING
 from benchmarks.submission.png import write_png
 from benchmarks.submission.records import rounded, to_lines
 from benchmarks.submission.text import problem_of
@@ -35,7 +37,6 @@ SCHEMA = 1
 BATCH = 100
 """Episodes played together."""
 
-SETTING = "run.json"
 ON_ERROR = ("raise", "fail")
 _MAX_ERROR = 300
 
@@ -78,6 +79,10 @@ class Run:
                 record = EpisodeRecord.from_json(parse(line))
                 found[record.task] = record
         return found
+
+    def idle(self) -> Idle:
+        """What came of the actions, as far as they have been played."""
+        return Idle.in_folder(self.folder / "trajectories")
 
 
 def evaluate(
@@ -123,7 +128,8 @@ def evaluate(
         judge.close()
         if hasattr(agent, "close"):
             agent.close()
-    write_json(out / "results.json", {**run.setting, "results": results(suite, run.records())})
+    found = results(suite, run.records()) | {"actions": run.idle().to_json()}
+    write_json(out / "results.json", {**run.setting, "results": found})
     return run
 
 
@@ -252,13 +258,16 @@ def record_of(episode: Episode) -> EpisodeRecord:
 
 
 def results(suite: Suite, records: dict[str, EpisodeRecord]) -> dict[str, Any]:
-    """Totals, and means with 95 % intervals by split."""
+    """Totals, and means with 95 % intervals by split: resampled tasks for the score, Wilson's for success."""
     found: dict[str, Any] = {"totals": totals(suite, records), "splits": {}}
     for split, tasks in {"all": suite.tasks, **suite.splits}.items():
         values = values_of(suite, records, tasks)
-        strata = [task.split for task in tasks]
+        score, success = values["score"], values["success"]
+        intervals = {
+            "score": bootstrap_interval(score, strata=[task.split for task in tasks]),
+            "success": wilson_interval(int(success.sum()), len(success)),
+        }
         found["splits"][split] = {
-            name: {"mean": float(values[name].mean()), "ci95": list(bootstrap_interval(values[name], strata=strata))}
-            for name in ("score", "success")
+            name: {"mean": float(values[name].mean()), "ci95": list(ends)} for name, ends in intervals.items()
         }
     return found

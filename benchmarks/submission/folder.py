@@ -19,8 +19,12 @@ from benchmarks.strict_json import StrictError, decode, lines_of, parse, read_by
 from benchmarks.submission.records import EpisodeRecord, Manifest
 from benchmarks.submission.text import problem_of, texts_of
 from benchmarks.suites.digest import sha256
+from imgedit_gym.core.errors import ImgEditError
 
 MANIFEST, EPISODES, PICTURES = "manifest.json", "episodes.jsonl", "pictures"
+RUN = "run.json"
+"""What a run of ``benchmarks.evaluate`` has in the place of a manifest."""
+
 MAX_MANIFEST = 4 << 20
 MAX_EPISODES = 64 << 20
 MAX_LINE = 64 << 10
@@ -48,6 +52,28 @@ class Fault:
     check: str
     where: str
     message: str
+
+
+def check_folder(folder: Path) -> None:
+    """Check that somebody who names a submission's folder has not named another one.
+
+    Raises:
+        ImgEditError: If there is none, or it is a run of ``benchmarks.evaluate``, or a folder of submissions.
+    """
+    if not folder.exists():
+        raise ImgEditError(f"expected the folder of a submission; there is no {folder}")
+    if not folder.is_dir() or (folder / MANIFEST).exists():
+        return
+    if (folder / RUN).exists():
+        raise ImgEditError(
+            f"expected the folder of a submission; {folder} is a run of benchmarks.evaluate: "
+            f"python -m benchmarks.submit prepare {folder} --out ... makes a submission of it"
+        )
+    inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if inside:
+        raise ImgEditError(
+            f"expected the folder of one submission; {folder} holds {len(inside)}: name one, such as {inside[0]}"
+        )
 
 
 def list_files(folder: Path) -> tuple[list[str], list[Fault]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from baselines.cli import progress_bar, write_json
+from benchmarks.submission.folder import check_folder
 from benchmarks.suites import load_suite
 from benchmarks.verify.levels import verify
 from benchmarks.verify.report import LEVELS
@@ -37,8 +38,10 @@ def main(words: list[str] | None = None) -> int:
     options = parse_arguments(sys.argv[1:] if words is None else words)
     try:
         suite = None if options.suite is None else load_suite(options.suite)
+        check_folder(options.submission)
         # the report goes to standard output, and nothing else does
         with progress_bar(Console(stderr=True)) as bar:
+            pictures = bar.add_task("pictures", total=None, visible=False)
             task = bar.add_task("replay", total=None, visible=False)
             report = verify(
                 options.submission,
@@ -46,6 +49,7 @@ def main(words: list[str] | None = None) -> int:
                 suite,
                 options.tolerance,
                 progress=lambda done, total: bar.update(task, completed=done, total=total, visible=True),
+                looked=lambda done, total: bar.update(pictures, completed=done, total=total, visible=True),
             )
     except ImgEditError as error:
         print(f"error: {error}", file=sys.stderr)

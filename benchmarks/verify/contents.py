@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.strict_json import StrictError
@@ -26,13 +26,19 @@ from benchmarks.verify.report import Report
 PINNED = ("id", "version", "prompt_hash", "model", "checklist")
 
 
-def check_contents(folder: Path, report: Report, suite: Suite | None) -> tuple[list[Fault], Suite | None]:
+def check_contents(
+    folder: Path,
+    report: Report,
+    suite: Suite | None,
+    looked: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Fault], Suite | None]:
     """Look at what a submission is made of; fills the report's manifest and records.
 
     Args:
         folder: The submission.
         report: Where what was read goes.
         suite: The suite it must be of, for a season; ``None`` to take the packaged one that it names.
+        looked: Told how many pictures of how many have been looked at.
 
     Returns:
         The faults, and the suite, if it is known.
@@ -60,7 +66,7 @@ def check_contents(folder: Path, report: Report, suite: Suite | None) -> tuple[l
     faults += _coverage_faults(records, suite, whole=not wrong)
     for record in records:
         faults += _action_faults(record, suite, manifest)
-    faults += _picture_faults(folder, names, manifest, report.records, suite.image_size)
+    faults += _picture_faults(folder, names, manifest, report.records, suite.image_size, looked)
     return faults, suite
 
 
@@ -126,7 +132,12 @@ def _action_faults(record: EpisodeRecord, suite: Suite, manifest: Manifest) -> I
 
 
 def _picture_faults(
-    folder: Path, names: Sequence[str], manifest: Manifest, records: dict[str, EpisodeRecord], side: int
+    folder: Path,
+    names: Sequence[str],
+    manifest: Manifest,
+    records: dict[str, EpisodeRecord],
+    side: int,
+    looked: Callable[[int, int], None],
 ) -> Iterator[Fault]:
     wanted: dict[str, list[EpisodeRecord]] = {}
     for record in records.values():
@@ -136,7 +147,8 @@ def _picture_faults(
     if pictures:  # all or none: without any they are made again by the replay
         for name in sorted(set(wanted) - set(pictures)):
             yield Fault("picture.missing", name, f"expected the final picture of {wanted[name][0].task}")
-    for name in pictures:
+    for at, name in enumerate(pictures, start=1):
+        looked(at, len(pictures))
         if name not in wanted:
             yield Fault("picture.unexpected", name, "expected the final picture of an episode")
             continue

@@ -29,6 +29,7 @@ def verify(
     tolerance: str = "auto",
     watch: Callable[[Frame], None] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    looked: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Verify a submission; a level is looked at only where those below hold.
 
@@ -39,6 +40,7 @@ def verify(
         tolerance: ``auto``, ``exact`` or ``portable``.
         watch: Shown every picture of the replay.
         progress: Told how many episodes of how many have been replayed.
+        looked: Told how many of the submitted pictures of how many have been looked at.
 
     Raises:
         ImgEditError: If an argument is not what is expected, or this installation cannot replay: its judge or its
@@ -47,7 +49,7 @@ def verify(
     if level not in range(len(LEVELS)):
         raise ImgEditError(f"--level: expected 0 to {len(LEVELS) - 1}; found {level}")
     report = Report(str(folder), level)
-    faults, suite = check_contents(folder, report, suite)
+    faults, suite = check_contents(folder, report, suite, looked)
     if not report.add(0, faults) or suite is None or report.manifest is None or level < 1:
         return report
     if not report.add(1, check_sums(report, suite)) or level < 2:

@@ -20,6 +20,9 @@ LEVELS = (
 )
 """What each level looks at."""
 
+EXPLAINED = {"judge gap": "judge gap, the suite's judge less the held-out one (below 0: the held-out one pays more)"}
+"""Notes whose names do not say what they are."""
+
 MOST_SHOWN = 20
 
 
@@ -101,7 +104,7 @@ class Report:
                 lines.append(f"    and {len(faults) - MOST_SHOWN} more")
         if self.tolerance and self.asked >= 2:
             lines.append(f"  tolerance: {self.tolerance.name} ({self.tolerance.why})")
-        lines += [f"  {key}: {_shown(value)}" for key, value in self.notes.items()]
+        lines += [f"  {EXPLAINED.get(key, key)}: {_shown(value)}" for key, value in self.notes.items()]
         if self.totals:
             shown = ("score", "success", "done", "failed", "missing", "tasks")
             lines.append("  recomputed: " + ", ".join(f"{key} {self.totals[key]:g}" for key in shown))

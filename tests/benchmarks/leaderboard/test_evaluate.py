@@ -245,7 +245,10 @@ def test_policies_of_other_spaces_are_refused(suite, tmp_path):
 def test_the_command(suite_file, tmp_path, capsys):
     words = ["--agent", "no-op", "--suite", str(suite_file), "--out", str(tmp_path / "run")]
     assert command.main(words) == 0
-    assert "done 6, failed 0 of 6" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "done 6, failed 0 of 6" in out and "Wilson" in out
+    assert "6 of 6 actions did nothing (100.0 %), 6 of them: skip" in out
+    assert "no plan in 6 of 6 episodes" in " ".join(out.split())
     assert command.main([*words, "--batch", "0"]) == 2
     assert "--batch" in capsys.readouterr().err
     assert command.main(["--agent", "nobody", "--suite", str(suite_file), "--out", str(tmp_path / "x")]) == 2

@@ -143,6 +143,7 @@ def test_the_commands_and_their_exit_status(submission, suite_file, tmp_path, ca
     assert command.main([*words, "--report", str(tmp_path / "report.json")]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["holds"] and report["level"] == 3 and report["tolerance"]["name"] == "exact"
+    assert "the suite's judge less the held-out one" in capsys.readouterr().out
     assert submit.main(["validate", *words]) == 0
     submission.manifest["claims"]["score"] = 1.0
     submission.seal()
@@ -153,6 +154,21 @@ def test_the_commands_and_their_exit_status(submission, suite_file, tmp_path, ca
     assert "claims.differ" in capsys.readouterr().out
     assert command.main([str(submission.folder)]) == 1  # the suite is none of the packaged
     assert command.main([*words[:1], "--suite", "nowhere.json"]) == 2
+
+
+def test_folders_that_are_no_submission_are_told(pristine, runs, tmp_path, capsys):
+    missing, run, parent = tmp_path / "nowhere", runs("rule-based").folder, pristine.parent
+    for main in (command.main, lambda words: submit.main(["validate", *words])):
+        for folder, told in ((missing, "there is no"), (run, "submit prepare"), (parent, str(pristine))):
+            assert main([str(folder)]) == 2
+            assert told in capsys.readouterr().err
+
+
+def test_pictures_that_have_been_looked_at_are_told(pristine, suite):
+    looked = []
+    assert verify(pristine, level=1, suite=suite, looked=lambda *numbers: looked.append(numbers)).holds
+    pictures = len(list((pristine / "pictures").iterdir()))
+    assert looked == [(at, pictures) for at in range(1, pictures + 1)]
 
 
 def test_prepare_by_command(runs, suite_file, suite, tmp_path, capsys):
