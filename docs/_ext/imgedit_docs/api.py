@@ -18,7 +18,7 @@ LEFT_OUT = re.compile(
 
 ROOMS = {
     "environments": ("Environments", ("imgedit_gym.envs", "imgedit_gym.wrappers", "imgedit_gym.integrations")),
-    "core": ("Nouns", ("imgedit_gym.core",)),
+    "core": ("Core types", ("imgedit_gym.core",)),
     "engine": (
         "Engine, pictures of episodes, trajectories",
         ("imgedit_gym.engine", "imgedit_gym.judging", "imgedit_gym.rendering", "imgedit_gym.trajectory"),
@@ -59,7 +59,7 @@ def page(name: str) -> str:
     title, roots = ROOMS[name]
     if name == REST:
         roots = (*roots, *rest())
-    parts = [f"# {title}"]
+    parts = [f"# API: {title[0].lower()}{title[1:]}"]
     for module in (module for root in roots for module in modules(root)):
         try:
             loaded = importlib.import_module(module)

@@ -105,7 +105,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "photos": {"tasks": {"id": "photos", "faults": [1, 1]}, "split": "train", "image_size": 192},
     "headlines": {"split": "val", "image_size": 256},
 }
-EPISODES = {"adverts": 96, "photos": 72, "headlines": 12}
+EPISODES = {"adverts": 96, "photos": 48, "headlines": 12}
 SHOWN = 256
 
 

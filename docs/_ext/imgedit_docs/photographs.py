@@ -58,9 +58,9 @@ def tasks(split: str, columns: int = 6) -> Drawn:
     return [stacked([side_by_side([picture.numpy() for picture in row]) for row in rows])], [said]
 
 
-def faults(photograph: int = COFFEE, edge: int = 160) -> Drawn:
+def faults(photograph: int = COFFEE, edge: int = 144) -> Drawn:
     """Each kind of fault, as strong as there is one, on the right half of a photograph."""
-    n = 400
+    n = 360
     engine = Engine(n, tasks={"id": "photos", "faults": [1, 1]}, image_size=edge)
     engine.reset(range(n), range(n))
     recipes = engine.batch.kept.darkroom.recipes
@@ -102,7 +102,7 @@ def styles(columns: int = 7) -> Drawn:
     return [stacked(rows)], len(named)
 
 
-def upscaled(edge: int = 256, deviation: float = 15.0) -> Drawn:
+def upscaled(edge: int = 192, deviation: float = 15.0) -> Drawn:
     """A noisy photograph before and after the tool ``upscale``, and how near each is to the original (PSNR in dB)."""
     original = _photograph(CAT, edge)
     noise = np.random.default_rng(0).normal(0.0, deviation, original.shape)

@@ -66,7 +66,7 @@ ROOMS = {
         'in this order: the index is that of the action space; `tools="retouch"` for those that undo the faults of '
         "[photographs](../photos.md). Which is right when, measured: [tools](../tools.md). "
         "The pictures show the canvas before, with the region outlined, and after: of the steps of 96 adverts, for "
-        "retouching of 72 photographs of scikit-image, the one where the tool earns most beside its neighbours. They "
+        "retouching of 48 photographs of scikit-image, the one where the tool earns most beside its neighbours. They "
         "are drawn when these pages are built.",
         given=("stock", "vocabulary"),
         shown=(("version", "version"), ("deterministic", "deterministic"), ("reach", "writes within")),
@@ -105,7 +105,7 @@ def page(name: str, album: Album) -> str:
     intro = room.intro.replace("{pixel}", str(len(PIXEL_TOOLS)))
     how = f"Argument `{room.argument}` of the environments: an id, or a mapping with `id` and further arguments."
     table = "\n".join(["| id | in short |", "|---|---|", *rows])
-    return "\n\n".join([f"# {room.title}", intro, how, table, *sections])
+    return "\n\n".join([f"# {room.title}: reference", intro, how, table, *sections])
 
 
 def section(room: Room, id: str, factory: Any, album: Album) -> str:
