@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +21,7 @@ from imgedit_gym.judges.combinations import joined, weighed
 from imgedit_gym.judges.prompting import hash_of, load_wording
 from imgedit_gym.judges.questions import question_of
 from imgedit_gym.models.background import in_thread
-from imgedit_gym.models.loading import expecting, load_model, transformers_library
+from imgedit_gym.models.loading import expecting, load_model, name_of, transformers_library
 
 MEASURES = ("directional", "text")
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
@@ -193,7 +191,7 @@ class Encoder:
         ImgEditError: If the model cannot be loaded, or the extra ``models`` is not installed.
 
     Attributes:
-        name: Folder or hub id, with what tells its versions apart.
+        name: Names the weights exactly.
         scale: How much a difference of cosines is worth, as the model has learned it.
     """
 
@@ -206,7 +204,7 @@ class Encoder:
         if not (hasattr(self._model, "get_image_features") and hasattr(self._model, "get_text_features")):
             kind = type(self._model).__name__
             raise ImgEditError(f"judge 'clip': expected a CLIP or SigLIP model; {model!r} is a {kind}")
-        self.name = _named(model, getattr(self._model.config, "_commit_hash", None) or revision)
+        self.name = name_of(model, self._model)
         self.scale = float(self._model.logit_scale.detach().exp())
         self._longest = self._model.config.text_config.max_position_embeddings
         self._device, self._batch_size = device, batch_size
@@ -260,12 +258,3 @@ def _pooled(found: Any) -> torch.Tensor:
     """The embedding in what a model returns, whatever the version of transformers."""
     embedding = found if isinstance(found, torch.Tensor) else found.pooler_output
     return embedding.float().cpu()
-
-
-def _named(model: str, revision: str | None) -> str:
-    """Folder or hub id, and what tells its versions apart."""
-    folder = Path(model)
-    if not folder.is_dir():
-        return f"{model}@{revision}" if revision else model
-    looks = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.iterdir())]
-    return f"{folder.name}@{hashlib.sha256(repr(looks).encode()).hexdigest()[:12]}"

@@ -19,6 +19,7 @@ from imgedit_gym.models import pool  # noqa: E402
 from imgedit_gym.models.detector import load_detector  # noqa: E402
 from imgedit_gym.models.loading import load_image_text_model, load_language_model  # noqa: E402
 from imgedit_gym.models.pipelines import load_pipeline  # noqa: E402
+from imgedit_gym.models.safe_weights import from_safetensors  # noqa: E402
 from imgedit_gym.models.segmenter import load_segmenter  # noqa: E402
 from tests.judges.tiny_clip import build_clip  # noqa: E402
 from tests.judges.vlm.conftest import write_llava  # noqa: E402
@@ -159,6 +160,30 @@ def test_parts_of_pipelines(sprung, tmp_path, part: str, how: str) -> None:
     with pytest.raises(ImgEditError, match=r"expected weights as safetensors; found .*bin.*DiffusionPipeline"):
         load_pipeline(str(folder))
     assert not sprung.exists()
+
+
+def test_models_of_the_hub_that_lead_to_pickled_weights(tmp_path, monkeypatch) -> None:
+    def fetched(model: str, name: str, **_) -> str | None:
+        return str(tmp_path / name) if model == "someone/model" and (tmp_path / name).exists() else None
+
+    monkeypatch.setattr(transformers.utils, "cached_file", fetched)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"weight": "part-1.bin"}}))
+    for load in (load_segmenter, load_detector):
+        with pytest.raises(ImgEditError, match=r"'someone/model': expected .*; found part-1\.bin in"):
+            load("someone/model", None, "cpu", "auto")
+
+
+def test_models_of_the_hub_without_safetensors(monkeypatch) -> None:
+    class Loader:
+        @staticmethod
+        def from_pretrained(model: str, **arguments) -> None:
+            assert arguments["use_safetensors"] is True and arguments["trust_remote_code"] is False
+            raise OSError(f"{model} cannot be loaded with `safetensors`. Please do not set `use_safetensors=True`.")
+
+    monkeypatch.setattr(transformers.utils, "cached_file", lambda *_, **__: None)
+    with pytest.raises(ImgEditError, match="expected weights as safetensors; found other weights alone") as raised:
+        from_safetensors(Loader, "someone/model", None)
+    assert "do not set" not in str(raised.value)
 
 
 def test_the_advice_makes_a_model_that_loads(tmp_path) -> None:
