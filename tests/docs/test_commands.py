@@ -29,7 +29,6 @@ OURS = [(page, words) for page, words in ALL if words[1:2] == ["-m"] and words[2
 SMALL = {
     "baselines.orchestrator.measure": "--episodes 2",
     "baselines.run": "--episodes 2 --image-size 64",
-    "benchmarks.additive": "--episodes 2 --overlaps 0.5",
     "benchmarks.audit": "--episodes 1 --image-size 64",
     "benchmarks.checklist": "--episodes 2",
     "benchmarks.generalisation": "--episodes 2 --splits test",
@@ -49,6 +48,7 @@ IF_NOT_GIVEN = {
 ONLY_READ = {
     "baselines.training": "a training takes minutes",
     "baselines.orchestrator.measure --weights runs/": "needs a training",
+    "benchmarks.additive --policies runs/": "needs a training",
     "benchmarks.generalisation --runs": "needs a training",
     "benchmarks.evaluate": "needs a file of the reader's; the leaderboard's page is run as a whole elsewhere",
     "benchmarks.leaderboard": "as that",
@@ -62,7 +62,7 @@ ONLY_READ = {
 }
 """Commands whose words are read alone, by how they begin, and why."""
 
-NOT_HERE = ("diffusers:", "sam:", '"openai"', '"clip"', "cuda", "day-and-night")
+NOT_HERE = ("diffusers:", '"diffusers"', "sam:", '"openai"', '"clip"', "cuda", "day-and-night")
 """Words of commands that need a model, a server, a GPU or a package that is not here."""
 
 
