@@ -15,7 +15,7 @@ from baselines.cli import judge_spec, progress_bar, run_command, write_results
 from benchmarks.audit.audit import PER_TASK, audit
 from benchmarks.audit.plots import write_plots
 from benchmarks.audit.summary import report_card
-from benchmarks.audit.tables import grids
+from benchmarks.audit.tables import grids, narrow_grids
 from benchmarks.tables import print_grids
 from benchmarks.tasks import check_tasks, task_arguments
 from benchmarks.throughput.machine import describe_machine
@@ -54,7 +54,9 @@ def _run(options: argparse.Namespace) -> None:
     card = report_card(records, judge, options.seed)
     results = {"machine": describe_machine("cpu"), **card}
     written = [write_results(results, options, "report.json"), *write_plots(card, records, options.out)]
-    print_grids(grids(card), console, options.markdown)
+    print_grids(grids(card) if options.markdown else narrow_grids(card), console, options.markdown)
+    if not options.markdown:
+        console.print("intervals of every number are in report.json and, with --markdown, in the tables")
     for path in written:
         console.print(f"wrote {path}")
 

@@ -10,8 +10,14 @@ NOT_APPLICABLE = "not applicable"
 
 
 def grids(card: dict[str, Any]) -> list[Grid]:
-    """Every table of a report card."""
-    return [_judge(card), *_agreement(card), _scores(card), _conditions(card), _attacks(card)]
+    """Every table of a report card, with all intervals; what is to be read first comes first."""
+    return [_judge(card), _attacks(card), *_agreement(card), _scores(card), _conditions(card)]
+
+
+def narrow_grids(card: dict[str, Any]) -> list[Grid]:
+    """The same tables for a terminal of 80 columns: short headers, told in the title, and few intervals."""
+    narrow = [_narrow_attacks(card), *(_narrow_agreement(grid) for grid in _agreement(card))]
+    return [_judge(card), *narrow, _scores(card), _conditions(card)]
 
 
 def interval_text(interval: dict[str, Any] | None) -> str:
@@ -104,20 +110,59 @@ def _conditions(card: dict[str, Any]) -> Grid:
     return "the same pictures judged under another condition", headers, rows
 
 
+def _narrow_agreement(grid: Grid) -> Grid:
+    title, _, rows = grid
+    told = "acc: balanced accuracy, FP: false pass, FF: false fail, all in %"
+    headers = ("", "answers", "acc [95 %]", "FP", "FF", "AUROC", "ECE")
+    shorter = [(row[0], row[1], row[3], *(cell.split(" ")[0] for cell in row[4:6]), *row[6:]) for row in rows]
+    return f"{title}\n{told}", headers, shorter
+
+
+def _paid(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["what"]: row for row in card["references"].values()} | card["attacks"]
+
+
+PAID = {
+    "overpaid": ("overpaid, %", "over"),
+    "more_than_failed": ("> failed try, %", ">fail"),
+    "more_than_half": ("> half the plan, %", ">half"),
+    "more_than_done": ("> whole plan, %", ">all"),
+    "as_much_as_done": ("≥ whole plan, %", "≥all"),
+}
+"""Shares of the tasks by key of the report: long and short header."""
+
+
 def _attacks(card: dict[str, Any]) -> Grid:
-    paid = {row["what"]: row for row in card["references"].values()} | card["attacks"]
-    more_than = ("more_than_failed", "more_than_half", "more_than_done")
     rows = [
         (
             name,
             str(row["tasks"]),
             mean_text(row["score"]),
             mean_text(row["exact"]),
-            percent(row["overpaid"]),
-            *(percent(row[share]) if share in row else "" for share in more_than),
+            *(percent(row[share]) if share in row else "" for share in PAID),
         )
-        for name, row in paid.items()
+        for name, row in _paid(card).items()
     ]
-    more = ("> failed try, %", "> half the plan, %", "> whole plan, %")
-    headers = ("picture", "tasks", "score", "true score", "overpaid, %", *more)
+    headers = ("picture", "tasks", "score", "true score", *(long for long, _ in PAID.values()))
     return "what is paid for attacks", headers, rows
+
+
+def _narrow_attacks(card: dict[str, Any]) -> Grid:
+    rows = [
+        (
+            name,
+            *(number_text(None if row[key] is None else row[key]["mean"], 2) for key in ("score", "exact")),
+            *(_rate_text(row[share]) if share in row else "" for share in PAID),
+        )
+        for name, row in _paid(card).items()
+    ]
+    told = (
+        "score and true score: means; else % of the tasks: overpaid by more than 0.1, paid more than the honest failed "
+        "try, than half of the plan and than all of it, and at least as much as all of it (should be 0)"
+    )
+    headers = ("picture", "score", "true", *(short for _, short in PAID.values()))
+    return f"what is paid for attacks\n{told}", headers, rows
+
+
+def _rate_text(share: dict[str, Any]) -> str:
+    return "–" if share["rate"] is None else f"{100 * share['rate']:.1f}"

@@ -44,6 +44,7 @@ def test_a_judge_that_always_agrees_is_at_chance_and_pays_for_everything(card_of
     assert card["auroc"] == 0.5
     assert card["false_pass"]["rate"] == 1.0 and card["false_fail"]["rate"] == 0.0
     assert card["attacks"]["unchanged copy"]["score"]["mean"] > 0.9
+    assert card["attacks"]["unchanged copy"]["as_much_as_done"]["rate"] == 1.0
     assert sum(row["overpaid"]["rate"] for row in card["attacks"].values()) > 0.8 * N_ATTACKS
 
 
@@ -118,7 +119,7 @@ def test_every_attack_is_in_the_card(exact):
     assert {"wrong object in the right place", "right edit of the wrong task"} <= set(names)
     for row in card["attacks"].values():
         assert row["score"] == row["exact"] and row["overpaid"]["count"] == 0
-        assert row["more_than_done"]["count"] == 0
+        assert row["more_than_done"]["count"] == row["as_much_as_done"]["count"] == 0
     assert card["references"]["done"]["score"]["mean"] > 0.8
     assert card["references"]["failed"]["score"]["mean"] < card["references"]["half"]["score"]["mean"]
     assert Scores.joined(records.attacked).task.max() < TASKS

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 import torch
+from rich.console import Console
 
 from benchmarks.audit.__main__ import main
-from benchmarks.audit.tables import grids
+from benchmarks.audit.tables import grids, narrow_grids
+from benchmarks.tables import print_grids
 from tests.judges.server import serving
 
 
@@ -60,10 +63,22 @@ def test_a_plain_sum_is_shown_paying_for_a_copy(tmp_path):
     assert report["attacks"]["unchanged copy"]["overpaid"]["rate"] == 1.0
 
 
-def test_tables_have_a_row_for_everything(exact):
-    for title, headers, rows in grids(exact[0]):
+@pytest.mark.parametrize("tables", [grids, narrow_grids])
+def test_tables_have_a_row_for_everything(tables, exact):
+    for title, headers, rows in tables(exact[0]):
         assert rows, title
         assert all(len(row) == len(headers) for row in rows), title
+
+
+def test_a_terminal_of_80_columns_breaks_no_word(exact):
+    file = io.StringIO()
+    print_grids(narrow_grids(exact[0]), Console(file=file, width=80), as_markdown=False)
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = {word for line in lines for word in line.replace("│", " ").split()}
+    cells = [cell for _, _, rows in narrow_grids(exact[0]) for row in rows for cell in row]
+    assert {word for cell in cells for word in cell.split()} <= shown
+    assert [title.splitlines()[0] for title, *_ in narrow_grids(exact[0])][1] == "what is paid for attacks"
 
 
 def test_a_clip_that_has_learned_nothing_is_at_chance(tmp_path):
