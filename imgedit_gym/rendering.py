@@ -124,7 +124,7 @@ def describe(screen: Screen) -> str:
     marks = {True: "x", False: " "}
     lines = [f"Instruction: {screen.instruction}", "Plan:"]
     for index, step in enumerate(screen.plan):
-        mark = ">" if index == screen.plan_index else marks[index < screen.plan_index]
+        mark = ">" if index == screen.plan_index else "-" if index < screen.plan_index else " "
         lines.append(f"  [{mark}] {index + 1}. {step}")
     lines.append("Requirements:")
     lines += [f"  [{marks[met]}] {_shown(value)} {text}" for text, value, met in screen.requirements]
@@ -139,11 +139,11 @@ def describe(screen: Screen) -> str:
 
 
 def region_words(region: int) -> str:
-    """Where a region is: ``the whole picture``, or its lattice cell counted from 1."""
+    """Where a region is: ``the whole picture``, or its lattice cell counted from 0."""
     if region == 0:
         return "the whole picture"
     row, column = divmod(region - 1, LATTICE)
-    return f"region {region} (row {row + 1}, column {column + 1})"
+    return f"region {region} (row {row}, column {column})"
 
 
 def _shown(value: float) -> str:
@@ -281,7 +281,7 @@ def _plan(draw: ImageDraw.ImageDraw, screen: Screen, steps: list[list[str]], lef
             draw.rounded_rectangle(box, 5, HIGHLIGHT)
             _arrow(draw, left, top)
         elif index < screen.plan_index:
-            _tick(draw, left, top, FAINT)
+            _dash(draw, left, top)
         color = ACCENT if now else FAINT if index < screen.plan_index else INK
         top = _item(draw, lines, left, top, color)
     return top
@@ -315,6 +315,11 @@ def _item(draw: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top: int, 
 
 def _tick(draw: ImageDraw.ImageDraw, left: int, top: int, color: Color) -> None:
     draw.line([(left + 3, top + 9), (left + 7, top + 13), (left + 14, top + 4)], color, 3, joint="curve")
+
+
+def _dash(draw: ImageDraw.ImageDraw, left: int, top: int) -> None:
+    """A step that is used up, whether or not it did what it says."""
+    draw.line([(left + 4, top + 9), (left + 13, top + 9)], FAINT, 3)
 
 
 def _arrow(draw: ImageDraw.ImageDraw, left: int, top: int) -> None:

@@ -162,6 +162,8 @@ def write_trajectories(path: str | os.PathLike[str], trajectories: Iterable[Traj
     Raises:
         ImgEditError: If a trajectory is not as it should be.
     """
+    if isinstance(trajectories, Trajectory):
+        raise ImgEditError("trajectories: expected several, in a list; found one Trajectory: write [trajectory]")
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
@@ -311,6 +313,10 @@ def replay(trajectory: Trajectory, engine: Engine | None = None) -> list[np.ndar
     """
     import torch
 
+    if not isinstance(trajectory, Trajectory):
+        raise ImgEditError(
+            f"replay: expected a Trajectory; found {type(trajectory).__name__} (read_trajectories reads a file of them)"
+        )
     if engine is None:
         engine = engine_of(trajectory)
     start(trajectory, engine)

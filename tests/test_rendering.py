@@ -149,23 +149,23 @@ def test_lists_stay_inside_the_frame():
 
 def test_region_words():
     assert region_words(0) == "the whole picture"
-    assert region_words(1) == "region 1 (row 1, column 1)"
-    assert region_words(20) == "region 20 (row 3, column 4)"
-    assert region_words(64) == "region 64 (row 8, column 8)"
+    assert region_words(1) == "region 1 (row 0, column 0)"
+    assert region_words(20) == "region 20 (row 2, column 3)"
+    assert region_words(64) == "region 64 (row 7, column 7)"
 
 
 def test_the_text_says_what_the_frame_shows():
     assert describe(screen()).splitlines() == [
         "Instruction: Make it vegetarian.",
         "Plan:",
-        "  [x] 1. remove the hamburger",
+        "  [-] 1. remove the hamburger",
         "  [>] 2. add the carrot",
         "  [ ] 3. rewrite the headline as FRESH",
         "Requirements:",
         "  [x] 0.98 no hamburger",
         "  [ ] 0.00 at least 1 of vegetable",
         "Scores: E 0.50  P 1.00  Q 0.90  score 0.49  not yet a success",
-        "Last action: fill_flat on region 20 (row 3, column 4) | changed 180 pixels | reward +0.49",
+        "Last action: fill_flat on region 20 (row 2, column 3) | changed 180 pixels | reward +0.49",
     ]
     assert describe(screen(tool="")).endswith("Last action: none yet")
     assert "the region is empty" in describe(screen(error="the region is empty"))
@@ -191,7 +191,7 @@ def test_every_render_mode(mode):
     else:
         assert all(frame.startswith("Instruction: ") for frame in frames)
         assert "[>] 1. remove the dog" in frames[0]
-        assert "[x] 1. remove the dog" in frames[1]
+        assert "[-] 1. remove the dog" in frames[1]
 
 
 def test_render_changes_nothing():

@@ -210,6 +210,14 @@ def test_the_message_names_the_line(tmp_path):
         read_trajectories(path)
 
 
+def test_what_is_no_trajectory_is_told(tmp_path):
+    with pytest.raises(ImgEditError, match=r"expected several, in a list; found one Trajectory: write \[trajectory\]"):
+        write_trajectories(tmp_path / "one.jsonl", example())
+    with pytest.raises(ImgEditError, match="expected a Trajectory; found str .read_trajectories"):
+        replay("one.jsonl")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_no_file_of_text_is_named(tmp_path):
     with pytest.raises(ImgEditError, match="No such file"):
         read_trajectories(tmp_path / "nothing.jsonl")

@@ -10,10 +10,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from imgedit_gym.core.errors import ImgEditError
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """``; did you mean ...?`` where a word is nearly one that is known, else nothing."""
+    found = difflib.get_close_matches(word, list(known), n=3)
+    return f"; did you mean {', '.join(found)}?" if found else ""
 
 
 class Registry:
@@ -64,10 +70,9 @@ class Registry:
         """
         self._read_entry_points()
         if id not in self._entries:
-            near = difflib.get_close_matches(id, self._entries, n=3)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise ImgEditError(
-                f"unknown {self.kind} {id!r}{hint} (expected one of: {', '.join(sorted(self._entries))})"
+                f"unknown {self.kind} {id!r}{near(id, self._entries)} "
+                f"(expected one of: {', '.join(sorted(self._entries))})"
             )
         target = self._entries[id]
         if isinstance(target, str):
@@ -109,8 +114,13 @@ class Registry:
             **context: Keyword arguments given to every factory, such as the image size.
 
         Raises:
-            ImgEditError: If the id is unknown, or the arguments do not fit.
+            ImgEditError: If the id is unknown, the arguments do not fit, or a class is given in the place of an object.
         """
+        if isinstance(spec, type):
+            raise ImgEditError(
+                f"{self.kind}: expected an id, a mapping or an object; found the class {spec.__name__}: "
+                f"make an object of it, {spec.__name__}(...)"
+            )
         if not isinstance(spec, (str, Mapping)):
             return spec
         arguments = self.spec(spec)
@@ -121,7 +131,8 @@ class Registry:
         except TypeError as error:
             if "argument" not in str(error):
                 raise
-            raise ImgEditError(f"{self.kind} {id!r} does not take these arguments: {error}") from error
+            told = "needs more arguments" if "missing" in str(error) else "does not take these arguments"
+            raise ImgEditError(f"{self.kind} {id!r} {told}: {error}") from error
 
     def _read_entry_points(self) -> None:
         if self._entry_points_read:

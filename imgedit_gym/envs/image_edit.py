@@ -13,6 +13,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.registry import near
 from imgedit_gym.envs import shared
 from imgedit_gym.envs.base import Arrays, EngineEnv, EngineVectorEnv
 from imgedit_gym.envs.episode import Words, info_of
@@ -190,7 +191,8 @@ class ImageEditEnv(EngineEnv):
         """
         if isinstance(tool, str):
             if tool not in self.engine.tool_ids:
-                raise ImgEditError(f"unknown tool {tool!r}; expected one of: {', '.join(self.engine.tool_ids)}")
+                known = self.engine.tool_ids
+                raise ImgEditError(f"unknown tool {tool!r}{near(tool, known)} (expected one of: {', '.join(known)})")
             tool = self.engine.tool_ids.index(tool)
         return np.array(self._checked((tool, region)), dtype=np.int64)
 

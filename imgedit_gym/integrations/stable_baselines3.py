@@ -15,8 +15,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -33,15 +33,34 @@ except ImportError as error:
         f"this bridge needs Stable-Baselines3: pip install 'imgedit-gym[baselines]'; found {error}"
     ) from error
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _OF_ONE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
 _ROW_OF_ALL = ("action_masks", "render")
 _HELD_BACK = ("final_obs", "final_info")
 
 
+def _takes_no_id(function: Callable[P, T]) -> Callable[P, T]:
+    """Stable-Baselines3's own function of that name takes the environment's id first; here there is but one."""
+
+    @wraps(function)
+    def checked(*args: P.args, **arguments: P.kwargs) -> T:
+        if args and isinstance(args[0], str):
+            raise ImgEditError(
+                f"make_vec_env: expected the number of environments first; found {args[0]!r}: "
+                "leave it out, the environment is always ImageEdit-v0"
+            )
+        return function(*args, **arguments)
+
+    return checked
+
+
+@_takes_no_id
 def make_vec_env(
     n_envs: int = 1,
     seed: int | None = None,
-    wrappers: Sequence[Callable[[VectorEnv], VectorEnv]] = (),
+    wrappers: Sequence[Callable[[VectorEnv], VectorEnv]] | Callable[[VectorEnv], VectorEnv] = (),
     **arguments: Any,
 ) -> ImageEditVecEnv:
     """A batch of ``ImageEdit-v0`` for Stable-Baselines3.
@@ -49,7 +68,7 @@ def make_vec_env(
     Args:
         n_envs: How many environments.
         seed: Environment i gets ``seed + i`` at the first reset.
-        wrappers: Vector wrappers to put around the environment, the innermost first.
+        wrappers: Vector wrappers to put around the environment, the innermost first; or one.
         **arguments: As for ``gymnasium.make_vec("ImageEdit-v0", ...)``, less ``autoreset_mode`` and ``output``.
 
     Raises:
@@ -58,7 +77,7 @@ def make_vec_env(
     env: VectorEnv = gym.make_vec(
         "ImageEdit-v0", num_envs=n_envs, autoreset_mode=AutoresetMode.SAME_STEP.value, **arguments
     )
-    for wrapper in wrappers:
+    for wrapper in [wrappers] if callable(wrappers) else wrappers:
         env = wrapper(env)
     bridge = ImageEditVecEnv(env)
     if seed is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import math
 import os
 import random
@@ -22,6 +23,7 @@ from imgedit_gym.models.limits import Limits, check_limits
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
 _LONGEST_WAIT = 60.0
 _JITTER = random.Random()
 """Of its own, so that retries leave the random numbers of the program as they are."""
@@ -141,6 +143,7 @@ class Server:
         self._url, self._key_name = base_url.rstrip("/") + self.path, api_key_env
         self._limits = (concurrency, requests_per_minute, tokens_per_minute)
         self._connection: _Connection | None = None
+        self._warned = False
         self._http = _http_library()
 
     async def send(self, request: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], T]) -> Answer[T]:
@@ -167,6 +170,7 @@ class Server:
                     value = read(body)
                 return Answer(value, "", attempt + 1, tokens, time.monotonic() - begun)
             except ServerError as error:
+                self._warn(error, attempt)
                 malformed += isinstance(error, MalformedReply)
                 if attempt == self.retries or error.failure is Failure.REFUSED or malformed > 1:
                     told = self._without_key(str(error))
@@ -178,6 +182,19 @@ class Server:
                 if not isinstance(error, MalformedReply):
                     await asyncio.sleep(wait)
         raise AssertionError("unreachable")
+
+    def _warn(self, error: ServerError, attempt: int) -> None:
+        """Tell of the first failed request, as retries take long and a failed judgement may be no error."""
+        if self._warned:
+            return
+        self._warned = True
+        again = f"it is made again up to {self.retries - attempt} times" if attempt < self.retries else "it is given up"
+        _LOG.warning(
+            "%s: a request failed: %s; %s. Later failures are not told.",
+            address_of(self._url),
+            self._without_key(str(error)),
+            again,
+        )
 
     async def _post(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request.

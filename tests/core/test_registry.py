@@ -101,10 +101,21 @@ def test_mappings_need_an_id(registry, spec):
         registry.build(spec)
 
 
-@pytest.mark.parametrize(("spec", "context"), [({"id": "big-thing", "colour": 1}, {"size": 1}), ("big-thing", {})])
-def test_wrong_arguments(registry, spec, context):
-    with pytest.raises(ImgEditError, match="thing 'big-thing' does not take these arguments"):
+@pytest.mark.parametrize(
+    ("spec", "context", "told"),
+    [
+        ({"id": "big-thing", "colour": 1}, {"size": 1}, "does not take these arguments"),
+        ("big-thing", {}, "needs more arguments"),
+    ],
+)
+def test_wrong_arguments(registry, spec, context, told):
+    with pytest.raises(ImgEditError, match=f"thing 'big-thing' {told}"):
         registry.build(spec, **context)
+
+
+def test_a_class_is_no_object(registry):
+    with pytest.raises(ImgEditError, match=r"found the class Thing: make an object of it, Thing\(\.\.\.\)"):
+        registry.build(Thing)
 
 
 def test_errors_inside_a_factory_are_its_own(registry):

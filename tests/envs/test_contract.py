@@ -361,6 +361,8 @@ def test_action_and_describe_action_are_inverse(env):
             assert base.action(tool, region).tolist() == action.tolist()
     with pytest.raises(ImgEditError, match="unknown tool 'brush'"):
         base.action("brush", 0)
+    with pytest.raises(ImgEditError, match="unknown tool 'fil_flat'; did you mean fill_flat"):
+        base.action("fil_flat", 0)
     with pytest.raises(ImgEditError, match="a region below"):
         base.action("skip", 65)
 

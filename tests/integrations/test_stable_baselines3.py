@@ -173,6 +173,17 @@ def test_what_it_refuses():
     bridge.close()
 
 
+def test_the_environment_is_not_named():
+    with pytest.raises(ImgEditError, match="expected the number of environments first; found 'ImageEdit-v0'"):
+        make_vec_env("ImageEdit-v0", n_envs=4)
+
+
+def test_one_wrapper_needs_no_list():
+    envs = make_vec_env(2, image_size=64, wrappers=VectorJointDiscreteAction)
+    assert envs.env_is_wrapped(VectorJointDiscreteAction) == [True, True]
+    envs.close()
+
+
 def test_without_the_library_an_error_names_the_extra():
     code = (
         "import sys\n"

@@ -281,6 +281,17 @@ def test_a_refused_connection(edited):
     judge.close()
 
 
+def test_the_first_failure_is_told_once(judge_of, server, edited, caplog):
+    server.script = [500, 500]
+    judge = judge_of(retries=2)
+    judge.judge(edited)
+    server.script = [500]
+    judge.judge(edited)
+    told = [record.getMessage() for record in caplog.records if record.name == "imgedit_gym.models.server"]
+    assert len(told) == 1 and told[0].startswith("http://127.0.0.1") and "HTTP 500" in told[0]
+    assert "up to 2 times" in told[0]
+
+
 def test_a_server_that_comes_back(judge_of, edited):
     with serving() as first:
         port = first.server_address[1]

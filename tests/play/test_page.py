@@ -110,7 +110,7 @@ def test_the_keyboard_is_enough(page):
     page.press("ArrowRight")
     page.press("ArrowRight")
     assert page.ask("document.activeElement.dataset.region") == "3"
-    assert page.ask("document.getElementById('where').textContent") == "Region 3: row 1, column 3"
+    assert page.ask("document.getElementById('where').textContent") == "Region 3: row 0, column 2"
     page.ask("document.querySelector('#tools input:checked').focus()")
     before = page.ask("tool")
     page.press("ArrowRight")

@@ -16,9 +16,10 @@ from baselines.orchestrator.explore import Explored
 from baselines.orchestrator.network import Shape
 from baselines.orchestrator.orchestrator import Orchestrator
 from baselines.orchestrator.outcomes import State, Table
+from baselines.training.orchestrator import curve as curves
 from baselines.training.orchestrator import plot
 from baselines.training.orchestrator.__main__ import main
-from baselines.training.orchestrator.curve import read_curve
+from baselines.training.orchestrator.curve import TELL_SECONDS, Pace, read_curve
 from baselines.training.orchestrator.lessons import Lessons
 from baselines.training.orchestrator.plan import PPO_PRESETS, TABLE_PRESETS, Round
 from baselines.training.orchestrator.ppo import PPOTraining
@@ -55,6 +56,33 @@ def trained(tmp_path_factory) -> TableTraining:
     training = TableTraining(TABLE, tmp_path_factory.mktemp("whole"))
     training.run()
     return training
+
+
+def test_how_far_it_is_is_told_in_time(capsys):
+    now = [0.0]
+    pace = Pace("ppo", "steps", 100, 10, 60.0, clock=lambda: now[0])
+    assert capsys.readouterr().out.startswith("ppo 10 of 100 steps, cpu 1.0 min")
+    now[0] = TELL_SECONDS - 1
+    pace.tell(20, 70.0)
+    assert capsys.readouterr().out == ""
+    now[0] = 60.0
+    pace.tell(40, 90.0, "learning")
+    assert capsys.readouterr().out == "ppo 40 of 100 steps, cpu 1.5 min, learning, about 2.0 min left\n"
+    now[0] = 61.0
+    pace.tell(41, 91.0)
+    assert capsys.readouterr().out == ""
+    assert TELL_SECONDS <= 30
+
+
+@pytest.mark.slow
+def test_trainings_say_how_far_they_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(curves, "TELL_SECONDS", -1.0)
+    PPOTraining(PPO, tmp_path / "ppo").run()
+    said = capsys.readouterr().out
+    assert "ppo 0 of 32 steps" in said and "learning from the last steps" in said and "ppo 32 of 32 steps" in said
+    TableTraining(TABLE, tmp_path / "table").run()
+    said = capsys.readouterr().out
+    assert "trying actions from task" in said and "table 9 of 9 updates" in said
 
 
 def test_rounds_are_written_down(trained):

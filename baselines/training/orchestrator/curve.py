@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,58 @@ import numpy as np
 from baselines.rollout import Episode
 
 FILE = "curve.jsonl"
+TELL_SECONDS = 20.0
+"""Seconds between two lines that say how far a training is."""
+
 _SHOWN = ("score", "success", "return", "right")
+
+
+class Pace:
+    """Tells how far a training is, at least every half minute that it is asked.
+
+    Args:
+        method: What is trained.
+        unit: What is counted, such as ``"updates"``.
+        total: How many there will be.
+        done: How many there are already.
+        seconds: CPU seconds so far.
+        clock: Seconds that pass.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        unit: str,
+        total: int,
+        done: int = 0,
+        seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.method, self.unit, self.total, self._clock = method, unit, total, clock
+        self._began = self._told = clock()
+        self._first = done
+        self._say(done, seconds, f"a line every {TELL_SECONDS:.0f} s")
+
+    def tell(self, done: int, seconds: float, doing: str = "") -> None:
+        """Print a line if the last is old enough.
+
+        Args:
+            done: How many there are.
+            seconds: CPU seconds so far.
+            doing: What is done between two counts.
+        """
+        now = self._clock()
+        if now - self._told < TELL_SECONDS:
+            return
+        self._told = now
+        if done > self._first:
+            left = (now - self._began) / (done - self._first) * (self.total - done)
+            doing = ", ".join(filter(None, (doing, f"about {left / 60:.1f} min left")))
+        self._say(done, seconds, doing)
+
+    def _say(self, done: int, seconds: float, doing: str) -> None:
+        more = f", {doing}" if doing else ""
+        print(f"{self.method} {done} of {self.total} {self.unit}, cpu {seconds / 60:.1f} min{more}", flush=True)
 
 
 class Curve:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from baselines.orchestrator.network import EDGE, Network, Shape, shrink, vocabul
 from baselines.orchestrator.orchestrator import Orchestrator
 from baselines.training.checkpoint import checkpoint, read_checkpoint
 from baselines.training.judge.kinds import WIDTH
-from baselines.training.orchestrator.curve import Curve
+from baselines.training.orchestrator.curve import Curve, Pace
 from baselines.training.orchestrator.plan import PPOPreset
 from baselines.vision import Vision
 from imgedit_gym.core.errors import ImgEditError
@@ -113,14 +114,16 @@ class OrchestratorActorCritic(MaskableMultiInputActorCriticPolicy):
 
 
 class _Count(BaseCallback):
-    """Counts tool calls: actions other than ``skip``."""
+    """Counts tool calls: actions other than ``skip``; and says how far it is."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
+        self.tell: Callable[[str], None] = lambda doing: None
 
     def _on_step(self) -> bool:
         self.calls += int((self.locals["actions"] >= N_REGIONS).sum())
+        self.tell("")
         return True
 
 
@@ -190,6 +193,9 @@ class PPOTraining:
         curve = Curve(self.folder, "ppo")
         model.set_logger(configure(str(self.folder / "tensorboard"), ["tensorboard"]))
         began = time.process_time() - self.seconds
+        pace = Pace("ppo", "steps", preset.steps, self.chunk * preset.chunk, self.seconds)
+        self._count.tell = lambda doing: pace.tell(model.num_timesteps, time.process_time() - began, doing)
+        model.policy.optimizer.register_step_post_hook(lambda *_: self._count.tell("learning from the last steps"))
         while self.chunk * preset.chunk < preset.steps:
             # random numbers and episodes begin anew from seed and chunk, so that an interrupted run learns the same
             model.set_random_seed(self.seed * 1_000_003 + self.chunk)

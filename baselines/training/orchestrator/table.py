@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from baselines.orchestrator.network import Network, vocabulary_words
 from baselines.orchestrator.orchestrator import Orchestrator
 from baselines.orchestrator.outcomes import OutcomeTable, Table, judge_name, tool_versions
 from baselines.training.checkpoint import checkpoint, read_checkpoint
-from baselines.training.orchestrator.curve import Curve
+from baselines.training.orchestrator.curve import Curve, Pace
 from baselines.training.orchestrator.lessons import Lessons
 from baselines.training.orchestrator.plan import TablePreset
 from baselines.vision import Vision
@@ -83,6 +84,7 @@ class TableTraining:
         self.seconds = 0.0
         self.lessons = Lessons(self.orchestrator, preset.sharpness)
         self._gathered = 0
+        self._tell: Callable[[str], None] = lambda doing: None
         self._resume()
 
     # ------------------------------------------------------------------ the run
@@ -91,6 +93,9 @@ class TableTraining:
         """Learn; what is done already is not done again."""
         curve = Curve(self.folder, "table")
         began = time.process_time() - self.seconds
+        total = sum(one.updates for one in self.preset.rounds)
+        pace = Pace("table", "updates", total, self.step, self.seconds)
+        self._tell = lambda doing: pace.tell(self.step, time.process_time() - began, doing)
         validation: Lessons | None = None
         while self.round < len(self.preset.rounds):
             if self._gathered == self.round:
@@ -126,6 +131,7 @@ class TableTraining:
             self.step += 1
             losses.append(float(loss.detach()))
             self.seconds = time.process_time() - began
+            self._tell("")
             if self.step % LOG_STEPS == 0:
                 curve.writer.add_scalar("train/loss", float(np.mean(losses)), self.step)
                 speed = len(losses) / (time.perf_counter() - paused)
@@ -180,6 +186,7 @@ class TableTraining:
             rows = (engine.step_index < engine.plan_length).nonzero().flatten()
             if not len(rows):
                 return found
+            self._tell(f"trying actions from task {first} on")
             here = explorer.here(rows)
             found += here
             actions = torch.zeros(engine.num_envs, 2, dtype=torch.int64, device=engine.device)
