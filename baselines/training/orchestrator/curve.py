@@ -57,7 +57,8 @@ class Pace:
         if now - self._told < TELL_SECONDS:
             return
         self._told = now
-        if done > self._first:
+        # one step after a long preparation says nothing about the others
+        if done - self._first >= max(self.total / 20, 1):
             left = (now - self._began) / (done - self._first) * (self.total - done)
             doing = ", ".join(filter(None, (doing, f"about {left / 60:.1f} min left")))
         self._say(done, seconds, doing)
