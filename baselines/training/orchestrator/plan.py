@@ -103,6 +103,6 @@ TABLE_PRESETS = {
 }
 
 PPO_PRESETS = {
-    "full": PPOPreset(replace(Shape(), dropout=0.0), steps=81_920, chunk=8_192),
+    "full": PPOPreset(replace(Shape(), dropout=0.0), steps=40_960, chunk=8_192),
     "quick": PPOPreset(replace(SMALL, dropout=0.0), steps=10_240, chunk=2_048, image_size=64, validation=40),
 }

@@ -58,6 +58,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) -> dict[str, Any]:
     """What a model's card tells of its training, and how good its plans are."""
+    from baselines.training.planner.card import minutes
     from baselines.training.planner.measure import measure
     from benchmarks.throughput.machine import describe_machine
 
@@ -70,6 +71,7 @@ def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) 
     return {
         "command": " ".join([f"python -m {module}", *(f"--{name} {value}" for name, value in told.items())]),
         "machine": f"{machine['cpus']} x {machine['processor']}",
+        "minutes": minutes(desk.folder),
         "noise": options.noise,
         "tasks": count,
         "measured": {split: measure(planner, split, count) for split in ("test", "test-compose")},

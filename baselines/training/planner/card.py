@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ def table(measured: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def minutes(folder: Path) -> dict[str, float]:
+    """CPU minutes of each stage of a training's folder, from its log."""
+    logs = sorted(folder.glob("*.jsonl"), key=lambda log: log.stat().st_mtime)
+    last = {log.stem: log.read_text(encoding="utf-8").splitlines()[-1] for log in logs}
+    return {stage: json.loads(line)["cpu_seconds"] / 60 for stage, line in last.items()}
+
+
 def write_card(folder: Path, stage: str, desk: Desk, facts: dict[str, Any]) -> None:
     """Write ``README.md`` beside the weights.
 
@@ -26,9 +34,10 @@ def write_card(folder: Path, stage: str, desk: Desk, facts: dict[str, Any]) -> N
         folder: Of the model.
         stage: What made it.
         desk: How it was trained.
-        facts: ``command``, ``noise``, ``machine``, ``tasks`` and ``measured``: by split, what
-            :func:`baselines.training.planner.measure.measure` gives.
+        facts: ``command``, ``minutes`` as :func:`minutes` gives them, ``noise``, ``machine``, ``tasks`` and
+            ``measured``: by split, what :func:`baselines.training.planner.measure.measure` gives.
     """
+    spent = ", ".join(f"{time:.0f} (`{name}`)" for name, time in facts["minutes"].items())
     megabytes = (folder / "model.safetensors").stat().st_size / 1e6
     text = f"""---
 license: mit
@@ -44,6 +53,7 @@ It is decoded under the plan grammar, so that every plan parses. `baselines.plan
 ## Training
 
 `{facts["command"]}`, seed {desk.seed}, on {facts["machine"]}.
+Updates took {spent} CPU minutes, drawing tasks and plans of its own not counted.
 
 Data: generated adverts of the split `train` alone. Imitation began with {desk.preset.tasks} plans of a teacher with
 noise {facts["noise"]}: every step of the oracle's plan is left out with half that chance and concerns another object of

@@ -63,8 +63,8 @@ class Preset:
 FULL = Preset(
     "full",
     4,
-    12000,
-    Course(2400, 16),
+    24000,
+    Course(5600, 16),
     1,
     5000,
     5,
