@@ -178,6 +178,7 @@ def register_builtins() -> None:
     TOOLS.register("style", "imgedit_gym.tools.style:Style")
     TOOLS.register("upscale", "imgedit_gym.tools.upscale:Upscale")
     TOOLS.register("rewrite_read", "imgedit_gym.tools.rewrite_read:RewriteRead")
+    TOOLS.register("cutout", "imgedit_gym.tools.cutout:Cutout")
     for simulated in ("flaky", "weak", "drifting"):
         TOOLS.register(simulated, f"imgedit_gym.tools.simulated:{simulated.capitalize()}")
 

@@ -31,6 +31,7 @@ SMALL = {
     "baselines.run": "--episodes 2 --image-size 64",
     "benchmarks.audit": "--episodes 1 --image-size 64",
     "benchmarks.checklist": "--episodes 2",
+    "benchmarks.cutout": "--episodes 2 --image-size 64",
     "benchmarks.generalisation": "--episodes 2 --splits test",
     "benchmarks.overoptimisation": "--episodes 2 --image-size 64 --num-envs 2 --samples 2 --steps 32",
     "benchmarks.suites": "",

@@ -38,8 +38,10 @@ class Undrawn:
 
     def get(self, name, draw, **how):
         self.names.append(name)
-        if name in ("tools/style.png", "tools/upscale.png", "regions/blocks.png"):
-            return {"tools/style.png": 26, "tools/upscale.png": [24.0, 28.0], "regions/blocks.png": [1, 64]}[name]
+        own = {"tools/style.png": 26, "tools/upscale.png": [24.0, 28.0], "regions/blocks.png": [1, 64]}
+        own["tools/cutout.png"] = ["a step"]
+        if name in own:
+            return own[name]
         return {"step": "a step", "verbs": ["add"], "instruction": "a request", "plan": ["a step"], 0: "a request"}
 
 

