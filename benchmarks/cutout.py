@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> None:
     console.print(table)
     if find_spec("skimage") is None:
         return
-    table = Table(title=f"photographs, {EDGE} pixels", title_justify="left")
+    table = Table(title="photographs", title_justify="left")
     for name in ("photograph", "IoU"):
         table.add_column(name, justify="left" if name == "photograph" else "right")
     for name in OUTLINES:
