@@ -176,7 +176,8 @@ def in_front(picture: np.ndarray, within: np.ndarray | None = None) -> np.ndarra
     height, width = picture.shape[:2]
     scale = min(1.0, CUT_AT / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    pixels, outside = picture[..., ::-1].copy(), np.zeros((height, width), np.uint8)
+    pixels: np.ndarray = picture[..., ::-1].copy()
+    outside: np.ndarray = np.zeros((height, width), np.uint8)
     if within is not None:
         outside[~within] = 1
     if scale < 1.0:
@@ -253,12 +254,12 @@ def _cut(pixels: np.ndarray, sure: np.ndarray, likely: np.ndarray, outside: np.n
     marks = np.full(sure.shape, cv2.GC_PR_FGD, np.uint8)
     marks[likely] = cv2.GC_PR_BGD
     marks[sure] = cv2.GC_BGD
-    models = np.zeros((1, 65)), np.zeros((1, 65))
+    behind, before = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(_SEED)  # GrabCut draws the first colours of its models
     for turns, mode in ((_TURNS, cv2.GC_INIT_WITH_MASK), (1, cv2.GC_EVAL)):
         if not (marks & 1).any() or (marks & 1).all():
             break
-        cv2.grabCut(pixels, marks, None, *models, turns, mode)
+        cv2.grabCut(pixels, marks, (0, 0, 0, 0), behind, before, turns, mode)  # the box is not looked at
         marks[(marks == cv2.GC_BGD) & ~outside] = cv2.GC_PR_BGD  # things may reach the border after all
     return (marks & 1) > 0
 
