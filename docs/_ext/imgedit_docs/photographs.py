@@ -104,7 +104,7 @@ def styles(columns: int = 7) -> Drawn:
 
 
 def cut_out(edge: int = 192) -> Drawn:
-    """Two photographs before and after the tool ``cutout``, where it finds the front and where it does not."""
+    """Two photographs before and after the tool ``cutout``, and the plan steps."""
     pictures, said = [], []
     for number, step in ((ASTRONAUT, "remove the background"), (COFFEE, "set the background to beach")):
         original = _photograph(number, edge)
