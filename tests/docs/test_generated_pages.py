@@ -221,9 +221,9 @@ def test_blocks_and_photographs_are_shown_with_their_originals():
     assert pixels.shape == (264, 264, 4) and (pixels[:128] != pixels[-128:]).any() and said[0]
 
 
+@pytest.mark.slow  # as documentation is built before the slow tests, which brings docutils
 def test_no_page_tells_where_the_repository_lies(tmp_path):
-    from docutils import nodes
-
+    nodes = pytest.importorskip("docutils.nodes")
     app = type("App", (), {"srcdir": tmp_path / "docs"})
     tree = nodes.paragraph("", "", nodes.literal("", f"{tmp_path}/baselines/weights"))
     imgedit_docs._hide_folder(app, tree)
