@@ -41,12 +41,16 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def main(options: argparse.Namespace) -> None:
-    """Measure and print.
+def main(words: list[str] | None = None) -> int:
+    """Run the command.
 
-    Raises:
-        ImgEditError: If an option is not what is expected.
+    Returns:
+        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
     """
+    return run_command(_run, parse_arguments(sys.argv[1:] if words is None else words))
+
+
+def _run(options: argparse.Namespace) -> None:
     check_number("--episodes", options.episodes, 1, 100_000)
     check_number("--image-size", options.image_size, SMALLEST_IMAGE, LARGEST_IMAGE)
     console = Console()
@@ -138,4 +142,4 @@ its towers, the cat."""
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main, parse_arguments(sys.argv[1:])))
+    sys.exit(main())
