@@ -1,4 +1,3 @@
-# mypy: disable-error-code="empty-body"
 """What values of requirements are worth while only some of the requirements count."""
 
 import torch
