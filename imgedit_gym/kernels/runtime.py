@@ -194,22 +194,24 @@ class _Launcher:
 
 
 class _Part:
-    """A recorded launch, of which only what differs from the last time is packed again.
+    """A recorded launch, of which only what differs from the last time is written again.
 
-    Warp takes 60 microseconds to pack the arguments of a launch; what is recorded here costs a tenth of that. On a CPU
-    the arguments lie packed in one piece of memory from launch to launch. Nothing here keeps a tensor alive: arguments
-    are held as addresses, and known again by weak references.
+    Warp takes 60 microseconds to pack the arguments of a launch. Here they lie as Warp packed them at first, on a CPU in
+    one piece of memory, and a tensor is another address and another length most of the time. Nothing here keeps a
+    tensor alive: arguments are held as addresses, and known again by weak references.
     """
 
     def __init__(self, kernel: Any, device: torch.device) -> None:
         self._kernel = kernel
         self._device = device
         self._types = [argument.type for argument in kernel.adj.args]
+        self._folded = [len(getattr(getattr(kind, "dtype", None), "_shape_", ())) for kind in self._types]
         self._held: list[Any] = [None] * len(self._types)
         self._known: list[Any] = [_nothing] * len(self._types)
         self._size: tuple[int, ...] = ()
         self._launch: Any = None
         self._packed: Any = None
+        self._arrays: list[Any] = []
         self._structs: list[int] = []
 
     def pack(self, size: tuple[int, ...], inputs: Sequence[Any]) -> None:
@@ -218,27 +220,41 @@ class _Part:
             self._record(size, inputs)
             return
         if size != self._size:
-            self._launch.set_dim(size)
+            self._launch.bounds.__init__(size)
             self._size = size
         held, known = self._held, self._known
         for at, item in enumerate(inputs):
             if known[at]() is item:
                 continue
-            mark = _mark(item)
-            if mark is not held[at] and mark != held[at]:
-                self._set(at, item, mark)
-                held[at] = mark
             if isinstance(item, torch.Tensor):
+                self._set_tensor(at, item)
                 known[at] = weakref.ref(item)
+            else:
+                mark = _mark(item)
+                if mark is not held[at] and mark != held[at]:
+                    self._set(at, mark)
+                    held[at] = mark
         for at in self._structs:  # whose members may be others since
             self._put(at)
 
-    def _set(self, at: int, item: Any, mark: Any) -> None:
-        if isinstance(item, (int, float)):
-            self._launch.set_param_at_index(at, item)
+    def _set_tensor(self, at: int, item: torch.Tensor) -> None:
+        """Have an array argument describe a tensor: address, shape and strides."""
+        shape, array = item.shape, self._arrays[at]
+        form = item.dtype, shape[1:], item.stride()
+        if form != self._held[at] or len(shape) == self._folded[at]:
+            described = wp.from_torch(item, dtype=self._types[at].dtype, return_ctype=True)
+            ctypes.memmove(ctypes.byref(array), ctypes.byref(described), ctypes.sizeof(array))
+            self._held[at] = form
+            return
+        array.data = item.data_ptr()
+        array.shape[0] = shape[0]
+
+    def _set(self, at: int, mark: Any) -> None:
+        """Set an argument that is no tensor."""
+        if isinstance(mark, (int, float)):
+            self._launch.set_param_at_index(at, mark)
         else:
-            described = _describe(item, mark, self._types[at]) if isinstance(item, torch.Tensor) else mark
-            self._launch.set_param_at_index_from_ctype(at, described)
+            self._launch.set_param_at_index_from_ctype(at, mark)
         if self._packed is not None:
             self._put(at)
 
@@ -254,10 +270,12 @@ class _Part:
         launch.fwd_args = None
         self._launch = launch
         self._size = size
-        self._held = [_mark(item) for item in inputs]
+        self._held = [None if isinstance(item, torch.Tensor) else _mark(item) for item in inputs]
+        self._arrays = launch.params[1:]
         if self._device.type == "cpu":
             self._packed = _together(launch.params[1:])
-            self._structs = [at for at, kind in enumerate(self._types) if hasattr(kind, "vars")]
+            self._arrays = [getattr(self._packed, _name(at)) for at in range(len(self._types))]
+            self._structs = [at for at, kind in enumerate(self._types) if hasattr(kind, "cls")]
 
     def run(self) -> None:
         """Launch, on torch's current stream."""
@@ -283,30 +301,11 @@ def _name(at: int) -> str:
 
 
 def _mark(item: Any) -> Any:
-    """What tells an argument from another: equal marks, equal arguments."""
-    if isinstance(item, torch.Tensor):
-        return item.data_ptr(), item.dtype, item.shape, item.stride()
+    """What tells an argument that is no tensor from another: equal marks, equal arguments."""
     if isinstance(item, (int, float)):
         return item
     # a struct's or an array's own C description, held so that no other object takes its place in memory
     return item.__ctype__()
-
-
-_descriptors: dict[tuple[Any, Any], Any] = {}
-_MOST_DESCRIPTORS = 512
-
-
-def _describe(tensor: torch.Tensor, mark: Any, kind: Any) -> Any:
-    """A tensor as Warp hands it to a kernel: address, shape and strides. Many tensors come back at the same place."""
-    key = (mark, kind.dtype)
-    described = _descriptors.get(key)
-    if described is None:
-        described = wp.from_torch(tensor, dtype=kind.dtype, return_ctype=True)
-        described._ref = None
-        if len(_descriptors) >= _MOST_DESCRIPTORS:
-            _descriptors.clear()
-        _descriptors[key] = described
-    return described
 
 
 def struct_of(struct: Any, tensors: dict[str, torch.Tensor], **scalars: Any) -> Any:
