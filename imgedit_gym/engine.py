@@ -20,6 +20,7 @@ from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.judges.base import Moves
 from imgedit_gym.judging import COSTS, Judgements
 from imgedit_gym.kernels.blend import blend_into
+from imgedit_gym.kernels.rows import copy_rows
 from imgedit_gym.tools import answers
 from imgedit_gym.tools.base import Edited
 
@@ -159,6 +160,8 @@ class Engine:
         self._rewards = torch.zeros(b, max_plan_steps, device=self.device)
         self._fresh = torch.zeros(b, dtype=torch.bool, device=self.device)
         """Whose score is taken from the next judgement that does not fail, whatever it was before."""
+        self._codes: torch.Tensor | None = None
+        """Of the current plan steps, as long as neither plans nor steps have changed."""
         self._plans: dict[int, Plan] = {}
         self.trace = False
         """Whether the lineage of every edit is kept; that of tools which ask a model always is. It takes time."""
@@ -245,9 +248,10 @@ class Engine:
 
     def _begin(self, rows: torch.Tensor) -> None:
         """Bring environments whose task was rewritten to its beginning, up to the judgement."""
+        self._codes = None
         self._forget_lineage(rows)
         self.regions.refresh(rows)
-        self.canvas.index_copy_(0, rows, self.batch.images.index_select(0, rows))
+        copy_rows(self.batch.images, rows, rows, self.canvas)
         self.step_index[rows] = 0
         self.judged[rows] = -1  # the judgement of the untouched picture does not count
         self.failed[rows] = 0
@@ -317,6 +321,7 @@ class Engine:
         for at, plan in enumerate(plans):
             codes[at, : len(plan)] = torch.tensor([self.vocabulary.encode(step) for step in plan], dtype=torch.int32)
         self._plans.update(zip(rows, plans, strict=True))
+        self._codes = None
         index = self._index(rows)
         self.plan_codes[index] = codes.to(self.device)
         self.plan_length[index] = torch.tensor([len(plan) for plan in plans], dtype=torch.int32, device=self.device)
@@ -343,13 +348,15 @@ class Engine:
         changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
         steps = self.current_steps()
         moves = self._moves(acting, actions, steps.codes)
-        self._prepare(acting, actions[acting], steps.rows(acting))
-        alone = self._judge_alone(acting, actions, steps, moves) if self.reward_mode == "additive" else None
+        edits = acting, actions[acting], steps.rows(acting)
+        self._prepare(*edits)
+        alone = self._judge_alone(*edits, moves) if self.reward_mode == "additive" else None
         self._forget_lineage(acting)
-        self._act(acting, actions, steps, self.canvas, problems, changed)
+        problems[acting], changed[acting] = self._act(self.canvas, acting, *edits)
         at = self.step_index[acting].clamp(max=self.max_plan_steps - 1).long()
         self._taken[acting, at] = torch.cat([actions, problems[:, None], changed[:, None]], 1)[acting]
         self.step_index[acting] += 1
+        self._codes = None
         self.judgements.touch(changed > 0)
         self.judgements.retry(acting)
         if fresh is not None:
@@ -397,57 +404,78 @@ class Engine:
         return actions
 
     def _act(
-        self,
-        rows: torch.Tensor,
-        actions: torch.Tensor,
-        steps: StepBatch,
-        canvas: torch.Tensor,
-        problems: torch.Tensor,
-        changed: torch.Tensor,
-    ) -> None:
-        """One call of each tool that was chosen, for all environments that chose it."""
-        chosen = actions[rows, 0]
-        for tool in torch.bincount(chosen).nonzero().flatten().tolist():
-            if tool:
-                self._use(tool, rows[chosen == tool], actions, steps, canvas, problems, changed)
+        self, canvas: torch.Tensor, at: torch.Tensor, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Carry out k edits: one call of each tool that was chosen, for all that chose it.
+
+        Args:
+            canvas: Pictures, ``uint8 [n, S, S, 3]``, changed in place.
+            at: Which of them each edit concerns, ``int64 [k]``, each once.
+            rows: Whose task each edit belongs to, ``int64 [k]``.
+            actions: Tool and region, ``int64 [k, 2]``.
+            steps: k plan steps.
+
+        Returns:
+            Problem code of each edit, ``int64 [k]``, and pixels that changed, ``int32 [k]``.
+        """
+        problems = torch.zeros(len(at), dtype=torch.int64, device=self.device)
+        changed = torch.zeros(len(at), dtype=torch.int32, device=self.device)
+        chosen = actions[:, 0]
+        counts = torch.bincount(chosen, minlength=len(self.tools)).tolist()
+        # those that chose the same tool side by side, without those that skip
+        order = chosen.argsort(stable=True)[counts[0] :]
+        if not len(order):
+            return problems, changed
+        at, rows, steps = at[order], rows[order], steps.rows(order)
+        regions = self.regions.regions(rows, actions[order, 1], steps)
+        refused, counted = torch.zeros_like(order), torch.zeros(len(order), dtype=torch.int32, device=self.device)
+        first = 0
+        for tool, n in enumerate(counts[1:], 1):
+            if n:
+                part = slice(first, first + n)
+                mine = regions.part(part), steps.part(part)
+                self._use(tool, canvas, at[part], rows[part], *mine, refused[part], counted[part])
+                first += n
+        problems[order], changed[order] = refused, counted
+        return problems, changed
 
     def _use(
         self,
         tool: int,
-        rows: torch.Tensor,
-        actions: torch.Tensor,
-        steps: StepBatch,
         canvas: torch.Tensor,
+        at: torch.Tensor,
+        rows: torch.Tensor,
+        regions: RegionBatch,
+        steps: StepBatch,
         problems: torch.Tensor,
         changed: torch.Tensor,
     ) -> None:
-        """One call of one tool for all environments that chose it."""
+        """One call of one tool for all edits that chose it; problems and changed pixels are written."""
         used = self.tools[tool]
-        mine = steps if len(rows) == self.num_envs else steps.rows(rows)
-        regions = self.regions.regions(rows, actions[rows, 1], mine)
-        problem = self.check(tool, regions, mine)
-        problems[rows] = problem
-        fine = problem == 0
+        problems.copy_(self.check(tool, regions, steps))
+        where: Any = slice(None)
+        fine = problems == 0
         if not bool(fine.all()):
-            keep = fine.nonzero().flatten()
-            if not len(keep):
+            where = fine.nonzero().flatten()
+            if not len(where):
                 return
-            rows, regions, mine = rows[keep], regions.rows(keep), mine.rows(keep)
-        edited = answers.edited(used, canvas.index_select(0, rows), regions, mine)
+            at, rows, regions, steps = at[where], rows[where], regions.rows(where), steps.rows(where)
+        edited = answers.edited(used, canvas.index_select(0, at), regions, steps)
         raw = None
         if isinstance(edited, Edited):
-            problems[rows] = edited.problems
+            problems[where] = edited.problems
+            where = (problems == 0).nonzero().flatten()
             keep = (edited.problems == 0).nonzero().flatten()
             if not len(keep):
                 return
             raw = None if edited.raw is None else edited.raw.index_select(0, keep)
-            rows, regions, edited = rows[keep], regions.rows(keep), edited.images.index_select(0, keep)
+            at, rows, regions, edited = at[keep], rows[keep], regions.rows(keep), edited.images.index_select(0, keep)
         if canvas is self.canvas and (self.trace or getattr(used, "traced", False)):
-            traces = trace(used, canvas.index_select(0, rows), edited if raw is None else raw, regions.masks)
+            traces = trace(used, canvas.index_select(0, at), edited if raw is None else raw, regions.masks)
             self._lineage.update(zip(rows.tolist(), traces, strict=True))
-        count = _confine(used, canvas, rows, edited, regions)
-        changed[rows] = count
-        problems[rows] = torch.where(count == 0, NO_CHANGE, problems[rows])
+        count = _confine(used, canvas, at, edited, regions)
+        changed[where] = count
+        problems[where] = torch.where(count == 0, NO_CHANGE, 0)
 
     def check(self, tool: int, regions: RegionBatch, steps: StepBatch) -> torch.Tensor:
         """Problem code of each edit, ``int64 [n]``; 0 where a tool can be used.
@@ -468,9 +496,8 @@ class Engine:
         Source: "From Plans to Pixels" (arXiv 2605.15181), which sums rewards of steps judged apart.
         """
         canvas = self.batch.images.clone()
-        problems = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
         changed = torch.zeros(self.num_envs, dtype=torch.int32, device=self.device)
-        self._act(rows, actions, steps, canvas, problems, changed)
+        changed[rows] = self._act(canvas, rows, rows, actions, steps)[1]
         # before the first action the picture is the source
         first = rows[self.step_index[rows] == 0]
         self._sources.take(self.judgements, first)
@@ -636,23 +663,7 @@ class Engine:
             lambda at: at >= 0,
         )
         self._prepare(rows, actions, steps)
-        for tool in actions[:, 0].unique().tolist():
-            if tool == 0:
-                continue
-            at = (actions[:, 0] == tool).nonzero().flatten()
-            used = self.tools[tool]
-            mine = steps.rows(at)
-            regions = self.regions.regions(rows[at], actions[at, 1], mine)
-            fine = (self.check(tool, regions, mine) == 0).nonzero().flatten()
-            if len(fine):
-                at, regions, mine = at[fine], regions.rows(fine), mine.rows(fine)
-                edited = answers.edited(used, canvas.index_select(0, at), regions, mine)
-                if isinstance(edited, Edited):
-                    made = (edited.problems == 0).nonzero().flatten()
-                    if not len(made):
-                        continue
-                    at, regions, edited = at[made], regions.rows(made), edited.images.index_select(0, made)
-                _confine(used, canvas, at, edited, regions)
+        self._act(canvas, torch.arange(len(rows), device=self.device), rows, actions, steps)
         # a picture that is not the environment's own has no judgement to be kept
         changed = (canvas != self.canvas.index_select(0, rows)).flatten(1).any(1)
         self.judged.index_add_(0, rows, changed.long())
@@ -663,11 +674,12 @@ class Engine:
         return canvas, verdict
 
     def current_codes(self) -> torch.Tensor:
-        """Codes of the current plan step, ``int32 [B, 3]``; zeros where the plan is exhausted."""
-        inside = self.step_index < self.plan_length
-        at = torch.where(inside, self.step_index, 0).long()
-        codes = self.plan_codes[self._rows, at]
-        return torch.where(inside[:, None], codes, 0)
+        """Codes of the current plan step, ``int32 [B, 3]``; zeros where the plan is exhausted. Not to be written to."""
+        if self._codes is None:
+            inside = self.step_index < self.plan_length
+            at = torch.where(inside, self.step_index, 0).long()
+            self._codes = torch.where(inside[:, None], self.plan_codes[self._rows, at], 0)
+        return self._codes
 
     def current_steps(self) -> StepBatch:
         """The current plan steps."""
@@ -774,6 +786,7 @@ class Engine:
                 table[row] = value
         self.canvas[row] = state["canvas"]
         self.plan_codes[row] = state["plan_codes"]
+        self._codes = None
         for name in _ROW_STATE:
             getattr(self, name)[row] = state["scalars"][name]
         self.judgements.set_state(row, state["judgement"])

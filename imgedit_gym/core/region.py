@@ -68,3 +68,7 @@ class RegionBatch:
     def rows(self, index: torch.Tensor) -> RegionBatch:
         """The regions at these indices."""
         return RegionBatch(*(t.index_select(0, index) for t in (self.masks, self.boxes, self.cells, self.areas)))
+
+    def part(self, part: slice) -> RegionBatch:
+        """The regions of a stretch, as views."""
+        return RegionBatch(self.masks[part], self.boxes[part], self.cells[part], self.areas[part])

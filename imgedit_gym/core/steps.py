@@ -37,6 +37,11 @@ class StepBatch:
         """The steps at these indices."""
         return StepBatch(self.codes[index], lambda i: self.read(int(index[i])), lambda i: self.noise(int(index[i])))
 
+    def part(self, part: slice) -> StepBatch:
+        """The steps of a stretch, as views."""
+        first = part.start
+        return StepBatch(self.codes[part], lambda i: self.read(first + i), lambda i: self.noise(first + i))
+
     @property
     def values(self) -> torch.Tensor:
         """Codes of the value slot, ``int64 [N]``."""

@@ -16,9 +16,10 @@ from imgedit_gym.core.names import PATTERNS
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.kernels.lanes import LANES
 from imgedit_gym.kernels.reduce import GRID, part_cells, reduce_cells, reduce_labels
+from imgedit_gym.kernels.rows import copy_rows
 from imgedit_gym.kernels.runtime import launch, struct_of
 from imgedit_gym.tasks.measure.arrays import Found, Known, find_places
-from imgedit_gym.tasks.measure.busyness import rate_busyness, recall_plates
+from imgedit_gym.tasks.measure.busyness import rate_busyness
 from imgedit_gym.tasks.measure.constants import COARSE_EDGE, CROP_EDGE, FREE_FINDS, MAX_FINDS
 from imgedit_gym.tasks.measure.explain import explain_cells, rate_ground
 from imgedit_gym.tasks.measure.find import find_things
@@ -185,7 +186,7 @@ class PixelChecklist:
         if plates is not None:
             own = self._plate, self._plate_detail, self._plate_low, self._plate_high, self._busyness
             for known, found in zip(self._stock, own, strict=True):
-                recall_plates(rows, plates, known, found)
+                copy_rows(known, plates, rows, found)
             rows = rows[plates < 0]
         reduce_cells(batch.plates, rows, self._plate, self._plate_detail)
         launch(sample_known, len(every), [every, self._known], batch.device)

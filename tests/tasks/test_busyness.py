@@ -3,7 +3,7 @@
 import torch
 
 from imgedit_gym.kernels.reduce import GRID
-from imgedit_gym.tasks.measure.busyness import rate_busyness, recall_plates
+from imgedit_gym.tasks.measure.busyness import rate_busyness
 
 KNOWN = ("_source", "_source_detail", "_plate", "_plate_detail", "_labels", "_purity", "_background", "_busyness")
 
@@ -37,13 +37,6 @@ def test_busyness_is_the_spread_of_local_means():
         # squares in float32 leave up to a tenth of a level where nothing varies
         assert torch.allclose(found[b].reshape(GRID, GRID)[::5, ::3].double(), slowly(means[b]), atol=0.15)
     assert found[3].max() < 0.15 < found[0].max() <= 20
-
-
-def test_what_is_known_is_taken_over():
-    known, found = torch.rand(5, 7, 3), torch.zeros(4, 7, 3)
-    recall_plates(torch.tensor([2, 0, 3]), torch.tensor([4, -1, 1]), known, found)
-    assert torch.equal(found[2], known[4]) and torch.equal(found[3], known[1])
-    assert not found[0].any() and not found[1].any()
 
 
 def test_knowing_the_plates_changes_nothing(sampled):

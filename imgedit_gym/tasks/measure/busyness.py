@@ -4,7 +4,7 @@
 import torch
 import warp as wp
 
-from imgedit_gym.kernels.runtime import lanes_of, launch
+from imgedit_gym.kernels.runtime import launch
 from imgedit_gym.tasks.measure import constants as const
 
 _MARGIN = 4
@@ -64,40 +64,3 @@ def rate_busyness(means: torch.Tensor, rows: torch.Tensor, busyness: torch.Tenso
     local = torch.empty(len(rows), edge * edge, 3, device=means.device)
     launch(_average_cells, (len(rows), edge * edge), [means, rows, local], means.device)
     launch(_spread_of_averages, (len(rows), means.shape[1]), [local, rows, busyness], means.device)
-
-
-@wp.func_native("""
-    for (int i = size * lane / lanes; i < size * (lane + 1) / lanes; ++i) target.data[i] = source.data[i];
-""")
-def _copy_floats(
-    source: wp.array(dtype=wp.float32), size: int, lane: int, lanes: int, target: wp.array(dtype=wp.float32)
-): ...
-
-
-@wp.kernel
-def _recall(
-    first: int,
-    rows: wp.array(dtype=wp.int64),
-    plates: wp.array(dtype=wp.int64),
-    source: wp.array2d(dtype=wp.float32),
-    lanes: int,
-    target: wp.array2d(dtype=wp.float32),
-):
-    i, lane = wp.tid()
-    plate = int(plates[first + i])
-    if plate >= 0:
-        _copy_floats(source[plate], source.shape[1], lane, lanes, target[int(rows[first + i])])
-
-
-def recall_plates(rows: torch.Tensor, plates: torch.Tensor, known: torch.Tensor, found: torch.Tensor) -> None:
-    """Take over what is known of the stock's plates for the pictures that show them.
-
-    Args:
-        rows: Which pictures, ``int64 [n]``.
-        plates: Which plate of the stock each shows, ``int64 [n]``; -1 none, which changes nothing.
-        known: ``float32 [plates, ...]``.
-        found: ``float32 [B, ...]``, rows written.
-    """
-    lanes = lanes_of(rows.device, 32)
-    inputs = [rows, plates, known.flatten(1), lanes, found.flatten(1)]
-    launch(_recall, (len(rows), lanes), inputs, rows.device)
