@@ -196,9 +196,9 @@ class _Launcher:
 class _Part:
     """A recorded launch, of which only what differs from the last time is written again.
 
-    Warp takes 60 microseconds to pack the arguments of a launch. Here they lie as Warp packed them at first, on a CPU in
-    one piece of memory, and a tensor is another address and another length most of the time. Nothing here keeps a
-    tensor alive: arguments are held as addresses, and known again by weak references.
+    Warp takes 60 microseconds to pack the arguments of a launch. Here they lie as Warp packed them at first, on a CPU
+    in one piece of memory, and another tensor is another address and another length most of the time. Nothing here
+    keeps a tensor alive: arguments are held as addresses, and known again by weak references.
     """
 
     def __init__(self, kernel: Any, device: torch.device) -> None:

@@ -20,8 +20,49 @@ from imgedit_gym.tasks.measure.arrays import (
 )
 from imgedit_gym.tasks.measure.looks import look_gap, sum_up
 
-_TRIED = wp.constant(27)
-"""Looks that are tried; see :func:`_tried`."""
+_TRIED_LOOKS: tuple[tuple[int, tuple[float, float, float], float, float], ...] = (
+    # tone; gain of red, green and blue; pivot of the gain; saturation
+    (-1, (1.0, 1.0, 1.0), 0.0, 1.0),
+    (const.BRIGHTER, (1.22, 1.22, 1.22), -64.0, 1.0),
+    (const.BRIGHTER, (1.35, 1.35, 1.35), 0.0, 1.0),
+    (const.BRIGHTER, (0.66, 0.66, 0.66), 255.0, 1.0),
+    (const.BRIGHTER, (1.15, 1.15, 1.15), 0.0, 1.0),
+    (const.DARKER, (0.62, 0.62, 0.62), 0.0, 1.0),
+    (const.DARKER, (0.78, 0.78, 0.78), 0.0, 1.0),
+    (const.WARMER, (1.13, 1.0, 0.79), 0.0, 1.0),
+    (const.WARMER, (1.2, 1.0, 0.65), 0.0, 1.0),
+    (const.COOLER, (0.8, 0.99, 1.16), 0.0, 1.0),
+    (const.COOLER, (0.65, 1.0, 1.25), 0.0, 1.0),
+    (const.VIVID, (1.0, 1.0, 1.0), 0.0, 1.3),
+    (const.VIVID, (1.0, 1.0, 1.0), 0.0, 1.6),
+    (const.VIVID, (1.0, 1.0, 1.0), 0.0, 2.0),
+    (const.MUTED, (1.0, 1.0, 1.0), 0.0, 0.5),
+    (const.MUTED, (1.0, 1.0, 1.0), 0.0, 0.25),
+    (const.MUTED, (1.0, 1.0, 1.0), 0.0, 0.75),
+    (const.MONOCHROME, (1.0, 1.0, 1.0), 0.0, 0.0),
+    (const.VINTAGE, (1.08, 0.95, 0.74), 0.0, 0.25),
+    (const.VINTAGE, (1.35, 1.2, 0.93), 0.0, 0.1),
+    (const.VINTAGE, (1.22, 1.12, 0.95), 0.0, 0.4),
+    (const.CONTRASTY, (1.25, 1.25, 1.25), 120.0, 1.0),
+    (const.CONTRASTY, (1.5, 1.5, 1.5), 120.0, 1.0),
+    (const.CONTRASTY, (1.8, 1.8, 1.8), 120.0, 1.0),
+    (-1, (0.75, 0.75, 0.75), 125.0, 1.0),
+    (const.MONOCHROME, (1.2, 1.2, 1.2), 0.0, 0.0),
+    (const.MONOCHROME, (0.8, 0.8, 0.8), 0.0, 0.0),
+)
+"""Looks that a picture may have been given; the first is none."""
+
+_TRIED = wp.constant(len(_TRIED_LOOKS))
+
+_LOOKS = wp.constant(
+    wp.types.matrix(shape=(len(_TRIED_LOOKS), 5), dtype=wp.float32)(
+        *(value for _, gain, pivot, saturation in _TRIED_LOOKS for value in (*gain, pivot, saturation))
+    )
+)
+
+_LOOK_TONES = wp.constant(
+    wp.types.vector(length=len(_TRIED_LOOKS), dtype=wp.int32)(*(int(tone) for tone, _, _, _ in _TRIED_LOOKS))
+)
 
 _SAMPLED = wp.constant(8)
 """Every how manieth cell they are tried on."""
@@ -55,86 +96,14 @@ def _graded(gain: wp.vec3, pivot: float, saturation: float) -> wp.mat44:
 @wp.func
 def _tried(i: int) -> wp.mat44:
     """Looks that a picture may have been given, by number; 0 is none."""
-    one = wp.vec3(1.0, 1.0, 1.0)
-    if i == 1:
-        return _graded(1.22 * one, -64.0, 1.0)
-    if i == 2:
-        return _graded(1.35 * one, 0.0, 1.0)
-    if i == 3:
-        return _graded(0.66 * one, 255.0, 1.0)
-    if i == 4:
-        return _graded(1.15 * one, 0.0, 1.0)
-    if i == 5:
-        return _graded(0.62 * one, 0.0, 1.0)
-    if i == 6:
-        return _graded(0.78 * one, 0.0, 1.0)
-    if i == 7:
-        return _graded(wp.vec3(1.13, 1.0, 0.79), 0.0, 1.0)
-    if i == 8:
-        return _graded(wp.vec3(1.2, 1.0, 0.65), 0.0, 1.0)
-    if i == 9:
-        return _graded(wp.vec3(0.8, 0.99, 1.16), 0.0, 1.0)
-    if i == 10:
-        return _graded(wp.vec3(0.65, 1.0, 1.25), 0.0, 1.0)
-    if i == 11:
-        return _graded(one, 0.0, 1.3)
-    if i == 12:
-        return _graded(one, 0.0, 1.6)
-    if i == 13:
-        return _graded(one, 0.0, 2.0)
-    if i == 14:
-        return _graded(one, 0.0, 0.5)
-    if i == 15:
-        return _graded(one, 0.0, 0.25)
-    if i == 16:
-        return _graded(one, 0.0, 0.75)
-    if i == 17:
-        return _graded(one, 0.0, 0.0)
-    if i == 18:
-        return _graded(wp.vec3(1.08, 0.95, 0.74), 0.0, 0.25)
-    if i == 19:
-        return _graded(wp.vec3(1.35, 1.2, 0.93), 0.0, 0.1)
-    if i == 20:
-        return _graded(wp.vec3(1.22, 1.12, 0.95), 0.0, 0.4)
-    if i == 21:
-        return _graded(1.25 * one, 120.0, 1.0)
-    if i == 22:
-        return _graded(1.5 * one, 120.0, 1.0)
-    if i == 23:
-        return _graded(1.8 * one, 120.0, 1.0)
-    if i == 24:
-        return _graded(0.75 * one, 125.0, 1.0)
-    if i == 25:
-        return _graded(1.2 * one, 0.0, 0.0)
-    if i == 26:
-        return _graded(0.8 * one, 0.0, 0.0)
-    return _graded(one, 0.0, 1.0)
+    look = _LOOKS[i]
+    return _graded(wp.vec3(look[0], look[1], look[2]), look[3], look[4])
 
 
 @wp.func
 def _look_of(i: int) -> int:
     """The tone that a tried look is one of; -1 for none."""
-    if i == 0:
-        return -1
-    if i <= 4:
-        return const.BRIGHTER
-    if i <= 6:
-        return const.DARKER
-    if i <= 8:
-        return const.WARMER
-    if i <= 10:
-        return const.COOLER
-    if i <= 13:
-        return const.VIVID
-    if i <= 16:
-        return const.MUTED
-    if i == 18 or i == 19 or i == 20:
-        return const.VINTAGE
-    if i == 21 or i == 22 or i == 23:
-        return const.CONTRASTY
-    if i == 17 or i >= 25:
-        return const.MONOCHROME
-    return -1
+    return _LOOK_TONES[i]
 
 
 @wp.func
