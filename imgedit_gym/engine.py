@@ -27,6 +27,8 @@ from imgedit_gym.tools.base import Edited
 REWARD_MODES = ("delta", "outcome", "additive")
 SMALLEST_IMAGE, LARGEST_IMAGE = 64, 512
 LONGEST_PLAN = 8
+STRETCH = 512
+"""Edits whose regions are drawn together; masks of more would be memory that is fetched anew in every step."""
 _ARG = COLUMNS.index("arg")
 _ROW_STATE = (
     "plan_length",
@@ -426,16 +428,20 @@ class Engine:
         order = chosen.argsort(stable=True)[counts[0] :]
         if not len(order):
             return problems, changed
-        at, rows, steps = at[order], rows[order], steps.rows(order)
-        regions = self.regions.regions(rows, actions[order, 1], steps)
+        at, rows, index, steps = at[order], rows[order], actions[order, 1], steps.rows(order)
         refused, counted = torch.zeros_like(order), torch.zeros(len(order), dtype=torch.int32, device=self.device)
-        first = 0
+        first, drawn = 0, slice(0, 0)
         for tool, n in enumerate(counts[1:], 1):
-            if n:
-                part = slice(first, first + n)
-                mine = regions.part(part), steps.part(part)
-                self._use(tool, canvas, at[part], rows[part], *mine, refused[part], counted[part])
-                first += n
+            if not n:
+                continue
+            part = slice(first, first + n)
+            if part.stop > drawn.stop:
+                # the masks of several tools at a time
+                drawn = slice(first, max(part.stop, min(first + STRETCH, len(order))))
+                regions = self.regions.regions(rows[drawn], index[drawn], steps.part(drawn))
+            mine = regions.part(slice(first - drawn.start, part.stop - drawn.start)), steps.part(part)
+            self._use(tool, canvas, at[part], rows[part], *mine, refused[part], counted[part])
+            first = part.stop
         problems[order], changed[order] = refused, counted
         return problems, changed
 

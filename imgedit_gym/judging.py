@@ -67,6 +67,8 @@ class Judgements:
         self._told = real(N_LABELS) + 1.0
         """``preserved`` as the judge gives it: 1 everywhere if it does not, so that success is up to the others."""
         self._stale = torch.zeros(n, dtype=torch.bool, device=device)
+        self._pictures = batch.images[:0]
+        """Room for the pictures that are judged, kept as getting so much memory anew takes longer than copying."""
 
     # ------------------------------------------------------------------ what is to be judged
 
@@ -113,11 +115,17 @@ class Judgements:
                 self._ask(held, self._told, self._parts, None, cases)
             else:
                 moves = None if moves is None else moves.take(rows)
-                cases = Cases(self._batch, self._checklist, canvas.index_select(0, rows), due[rows], rows, moves)
+                cases = Cases(self._batch, self._checklist, self._taken(canvas, rows), due[rows], rows, moves)
                 self._ask(held, self._told, self._parts, rows, cases)
             self._stale.zero_()
         self._weigh(held, self._told, self._parts, self._batch.requirements, due)
         return rows
+
+    def _taken(self, canvas: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Copies of some pictures, which hold until they are taken the next time."""
+        if len(self._pictures) < len(rows):
+            self._pictures = torch.empty_like(canvas)
+        return torch.index_select(canvas, 0, rows, out=self._pictures[: len(rows)])
 
     def foresee(
         self,
