@@ -53,8 +53,10 @@ class LearnedAgent(Agent):
         self._orchestrator = Orchestrator.load(chosen[1], device=device)
 
     def plan(self, images: np.ndarray, instructions: Sequence[str]) -> Sequence[Plan] | None:
-        """The planner's likeliest plans."""
-        plans = self._planner.plan(torch.from_numpy(images), instructions)
+        """The planner's likeliest plans; of a request that joins two, a plan for each, joined."""
+        from baselines.planner.joining import plan_apart
+
+        plans = plan_apart(self._planner, torch.from_numpy(images), instructions)
         return [plan[: self.context.max_plan_steps] for plan in plans]
 
     def act(self, observations: dict[str, np.ndarray], infos: dict[str, Any]) -> np.ndarray:

@@ -10,8 +10,9 @@ pytest.importorskip("transformers")
 from baselines.agents.learned import LearnedAgent
 from baselines.planner import Planner
 from baselines.planner.execution import execute
+from baselines.planner.joining import joined, plan_apart, plan_seen_apart
 from baselines.planner.model import prompt, save
-from baselines.training.planner.joining import Joiner, joined
+from baselines.training.planner.joining import Joiner
 from baselines.training.planner.learn import Desk, plan_loss
 from baselines.training.planner.lessons import Item, Lessons, draw
 from baselines.training.planner.mending import assembled, mended
@@ -269,6 +270,15 @@ def test_two_plans_are_joined_in_an_order_that_spoils_nothing():
     assert joined(first, second) == (second[1], first[0], first[1], second[3], second[5], first[2], second[7])
     # who is content with the headline keeps it
     assert joined(first[:2], second)[-1] == second[7] and first[2] not in joined(first, second[:5])
+
+
+def test_two_requests_are_planned_for_one_after_the_other(planner, seen):
+    images, requests = seen
+    asked = [requests[0], " Also: ".join(requests[1:]), requests[2]]
+    alone = planner.plan(images[[0, 1, 1, 2]], [requests[0], *requests[1:], requests[2]])
+    steps = planner.grammar.max_steps
+    assert plan_apart(planner, images, asked) == [alone[0], joined(alone[1], alone[2])[:steps], alone[3]]
+    assert plan_seen_apart(planner, planner.look(images), asked) == plan_apart(planner, images, asked)
 
 
 def test_joined_requests_are_no_test_pairs(desk, planner):

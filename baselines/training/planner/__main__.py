@@ -74,7 +74,11 @@ def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) 
         "minutes": minutes(desk.folder),
         "noise": options.noise,
         "tasks": count,
-        "measured": {split: measure(planner, split, count) for split in ("test", "test-compose")},
+        "measured": {
+            "test": measure(planner, "test", count),
+            "test-compose": measure(planner, "test-compose", count),
+            "test-compose, each request apart": measure(planner, "test-compose", count, apart=True),
+        },
     }
 
 

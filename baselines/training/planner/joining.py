@@ -10,17 +10,12 @@ import random
 from collections.abc import Sequence
 from functools import cached_property
 
+from baselines.planner.joining import joined
 from baselines.planner.planner import Planner
 from baselines.training.planner.lessons import Chunk, Item
 from imgedit_gym.art.goals import GoalBook
-from imgedit_gym.core.plan import BACKGROUND, Plan, PlanStep
+from imgedit_gym.core.plan import Plan
 from imgedit_gym.planners.rules import JOINT
-
-_ORDER = ("recolor", "background", "replace", "add", "rewrite", "adjust")
-"""In which order steps do not spoil each other; taking away and replacing are done in one go."""
-
-_ONCE = ("background", "rewrite", "adjust")
-"""Of these a picture needs one, whatever is asked for."""
 
 
 class Joiner:
@@ -74,38 +69,3 @@ def _without_infeasible(chunk: Chunk, row: int, plan: Plan) -> Plan:
     """What can be carried out of a plan: the picture may lack what the request that it was not made for means."""
     amiss = chunk.tasks.check_plan(chunk.batch, row, plan).infeasible
     return tuple(step for at, step in enumerate(plan) if at not in amiss)
-
-
-def joined(first: Plan, second: Plan) -> Plan:
-    """One plan for the requests of two.
-
-    What both would change once is changed as the first says, and a headline only if neither is content with it; of two
-    steps that concern one object, or bring in one object, the first plan's stays.
-    """
-    kept = list(first)
-    targets, values = _things(first)
-    rewritten = all(any(step.verb == "rewrite" for step in plan) for plan in (first, second))
-    done = {_kind(step) for step in first}
-    for step in second:
-        own_targets, own_values = _things((step,))
-        if (_kind(step) in _ONCE and _kind(step) in done) or own_targets & targets or own_values & values:
-            continue
-        kept.append(step)
-    if not rewritten:
-        kept = [step for step in kept if step.verb != "rewrite"] or kept
-    return in_order(kept)
-
-
-def in_order(steps: Sequence[PlanStep]) -> Plan:
-    """A plan of some steps, in an order in which none spoils another."""
-    return tuple(sorted(steps, key=lambda step: _ORDER.index("replace" if step.verb == "remove" else _kind(step))))
-
-
-def _kind(step: PlanStep) -> str:
-    return BACKGROUND if step.target == BACKGROUND else step.verb
-
-
-def _things(plan: Sequence[PlanStep]) -> tuple[set[str], set[str]]:
-    """Objects that a plan edits, and those it brings in."""
-    targets = {step.target for step in plan if step.verb in ("remove", "replace") or _kind(step) == "recolor"}
-    return targets, {step.value for step in plan if step.verb in ("replace", "add")}

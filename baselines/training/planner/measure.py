@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.planner.execution import execute
+from baselines.planner.joining import plan_seen_apart
 from baselines.planner.planner import Planner
 from baselines.training.planner.lessons import Chunk, draw
 from imgedit_gym.core.plan import Plan
@@ -28,11 +29,18 @@ class Written:
     report: PlanReport
 
 
-def write(planner: Planner, chunks: Iterable[Chunk]) -> list[Written]:
-    """The likeliest plan for each of some tasks."""
+def write(planner: Planner, chunks: Iterable[Chunk], apart: bool = False) -> list[Written]:
+    """The likeliest plan for each of some tasks.
+
+    Args:
+        planner: Whose plans.
+        chunks: The tasks.
+        apart: Whether two requests in one are planned for one after the other; see :mod:`baselines.planner.joining`.
+    """
     found: list[Written] = []
     for chunk in chunks:
-        plans = planner.plan_seen(chunk.tokens.float(), chunk.requests)
+        tokens = chunk.tokens.float()
+        plans = plan_seen_apart(planner, tokens, chunk.requests) if apart else planner.plan_seen(tokens, chunk.requests)
         for row, (seed, plan) in enumerate(zip(chunk.seeds, plans, strict=True)):
             found.append(Written(seed, plan, chunk.tasks.check_plan(chunk.batch, row, plan)))
     return found
@@ -46,7 +54,9 @@ def on_paper(written: Sequence[Written]) -> dict[str, float]:
     return {name: sum(column) / len(reports) for name, column in (values | shares).items()}
 
 
-def measure(planner: Planner, split: str, count: int, executed: bool = True, seed: int = 0) -> dict[str, float]:
+def measure(
+    planner: Planner, split: str, count: int, executed: bool = True, seed: int = 0, apart: bool = False
+) -> dict[str, float]:
     """Measures of a planner's likeliest plans.
 
     Args:
@@ -55,12 +65,13 @@ def measure(planner: Planner, split: str, count: int, executed: bool = True, see
         count: Tasks.
         executed: Whether to have the oracle orchestrator carry the plans out, which takes most of the time.
         seed: Of the tasks.
+        apart: Whether two requests in one are planned for one after the other.
 
     Returns:
         What :func:`on_paper` gives, and if executed ``score``, ``success``, and ``normalised``: gain over the untouched
         picture as a share of that of the task's own plan in the same hands.
     """
-    written = write(planner, draw(planner.look, count, seed, split, PLAIN))
+    written = write(planner, draw(planner.look, count, seed, split, PLAIN), apart)
     found = on_paper(written)
     if executed:
         seeds, orchestrator = [one.seed for one in written], ORCHESTRATORS.build("oracle")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from baselines.training.planner.joining import in_order
+from baselines.planner.joining import in_order
 from baselines.training.planner.lessons import Chunk
 from imgedit_gym.core.plan import Plan
 
