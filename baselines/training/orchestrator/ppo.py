@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ try:
     from sb3_contrib import MaskablePPO
     from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy
     from stable_baselines3.common.callbacks import BaseCallback
-    from stable_baselines3.common.logger import configure
+    from stable_baselines3.common.logger import KVWriter, Logger
     from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
     from stable_baselines3.common.utils import FloatSchedule
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
@@ -127,6 +127,23 @@ class _Count(BaseCallback):
         return True
 
 
+class _Board(KVWriter):
+    """Puts what the algorithm tells of an update beside the measurements of the training's curve."""
+
+    _NAMES: ClassVar[dict[str, str]] = {"time/fps": "speed/steps_per_second"}
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        for name, value in key_values.items():
+            if name in self._NAMES or not name.startswith("time/"):
+                self._writer.add_scalar(self._NAMES.get(name, name), float(value), step)
+
+    def close(self) -> None:
+        """The curve closes its own."""
+
+
 class PPOTraining:
     """A training that can be killed at any time and goes on from its last checkpoint to the same weights.
 
@@ -191,7 +208,7 @@ class PPOTraining:
         """Learn; what is done already is not done again."""
         preset, model = self.preset, self.model
         curve = Curve(self.folder, "ppo")
-        model.set_logger(configure(str(self.folder / "tensorboard"), ["tensorboard"]))
+        model.set_logger(Logger(str(self.folder), [_Board(curve.writer)]))
         began = time.process_time() - self.seconds
         pace = Pace("ppo", "steps", preset.steps, self.chunk * preset.chunk, self.seconds)
         self._count.tell = lambda doing: pace.tell(model.num_timesteps, time.process_time() - began, doing)
@@ -204,7 +221,9 @@ class PPOTraining:
             model.num_timesteps = self.chunk * preset.chunk
             share = 1.0 - self.chunk * preset.chunk / preset.steps
             model.lr_schedule = FloatSchedule(preset.rate * max(share, _LEAST_RATE))
-            model.learn(preset.chunk, callback=self._count, reset_num_timesteps=False, log_interval=4)
+            model.learn(preset.chunk, callback=self._count, reset_num_timesteps=False, log_interval=1)
+            # what the last update of a chunk has told is not written down until more steps follow
+            model.logger.dump(model.num_timesteps)
             self.chunk += 1
             self.seconds = time.process_time() - began
             values, episodes = measure(
