@@ -14,7 +14,7 @@ _SHOWN = (("tool_calls", "tool calls"), ("cpu_seconds", "CPU seconds"))
 
 
 def draw(folders: list[Path], path: Path) -> list[str]:
-    """Draw success by cost of several trainings.
+    """Draw what several trainings cost: success by tool calls and by CPU time, and tool calls per point of success.
 
     Args:
         folders: Of the trainings.
@@ -28,20 +28,23 @@ def draw(folders: list[Path], path: Path) -> list[str]:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(_SHOWN), figsize=(9.0, 3.6), sharey=True, constrained_layout=True)
+    figure, axes = pyplot.subplots(1, len(_SHOWN) + 1, figsize=(13.0, 3.6), constrained_layout=True)
     told = []
     for folder in folders:
         rows = read_curve(folder)
         success = [100.0 * row["success"] for row in rows]
-        for axis, (key, label) in zip(axes, _SHOWN, strict=True):
-            axis.plot([row[key] for row in rows], success, marker=".", label=f"{rows[-1]['method']} ({folder.name})")
-            axis.set(xlabel=label, xscale="log")
+        label = f"{rows[-1]['method']} ({folder.name})"
+        for axis, (key, title) in zip(axes, _SHOWN, strict=False):
+            axis.plot([row[key] for row in rows], success, marker=".", label=label)
+            axis.set(xlabel=title, xscale="log", ylabel="success on val, oracle's plans, %", ylim=(0, 100))
+        reached = [(points, row["tool_calls"] / points) for points, row in zip(success, rows, strict=True) if points]
+        axes[-1].plot(*zip(*reached, strict=True) if reached else ([], []), marker=".", label=label)
         cost = rows[-1]["tool_calls"] / success[-1] if success[-1] else float("inf")
         told.append(
             f"{folder}: {rows[-1]['method']}, success {success[-1]:.1f} %, {rows[-1]['tool_calls']:,} tool calls, "
             f"{cost:,.0f} for each point of success, {rows[-1]['cpu_seconds'] / 60:.1f} CPU minutes"
         )
-    axes[0].set(ylabel="success on val, oracle's plans, %", ylim=(0, 100))
+    axes[-1].set(xlabel="success on val, oracle's plans, %", yscale="log", ylabel="tool calls per point of success")
     axes[0].legend(fontsize=8, loc="upper left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
