@@ -12,6 +12,8 @@ import torch
 
 pytest.importorskip("transformers")
 
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from baselines.orchestrator.explore import Explored
 from baselines.orchestrator.network import Shape
 from baselines.orchestrator.orchestrator import Orchestrator
@@ -92,6 +94,7 @@ def test_rounds_are_written_down(trained):
     assert rows[1]["states"] > rows[0]["states"] >= 4
     for name in ("score", "success", "return", "execution", "preservation", "quality", "right", "regret"):
         assert np.isfinite(rows[1][name])
+    assert 0 <= rows[1]["crowded/score"] <= 1 and len(trained.explorers) == len(TABLE.adverts) > 1
     assert any(name.startswith("right/verb/") for name in rows[1])
     assert any(name.startswith("right/tool/") for name in rows[1])
     assert list((trained.folder / "tensorboard").glob("events*"))
@@ -131,7 +134,7 @@ def test_seeds_differ_and_tables_are_shared(trained, tmp_path):
     shared = trained.table.path
     twin = TableTraining(TABLE, tmp_path / "twin", table=shared)
     twin.run()
-    assert twin.explorer.calls == 0 and twin.calls == trained.calls
+    assert all(one.calls == 0 for one in twin.explorers) and twin.calls == trained.calls
     assert same(weights(trained), weights(twin))
     other = TableTraining(TABLE, tmp_path / "other", seed=1)
     assert not same(weights(trained), weights(other))
@@ -227,6 +230,10 @@ def test_ppo_killed_goes_on_to_the_same_weights(tmp_path):
     assert same(weights(whole), weights(again)) and curve(tmp_path / "half") == curve(tmp_path / "whole")
     rows = curve(tmp_path / "whole")
     assert [row["step"] for row in rows] == [16, 32] and 0 < rows[1]["tool_calls"] <= 32
+    (board,) = (tmp_path / "whole" / "tensorboard").glob("events*")
+    shown = EventAccumulator(str(board)).Reload()
+    for name in ("train/loss", "speed/steps_per_second", "val/score"):
+        assert [event.step for event in shown.Scalars(name)] == [16, 32]
 
 
 def test_ppo_sees_through_the_encoder(tmp_path):

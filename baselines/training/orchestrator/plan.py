@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from baselines.orchestrator.explore import NO_LIMIT
 from baselines.orchestrator.network import Shape
+
+CROWDED: Mapping[str, Any] = {"steps": (2, 5), "objects": (4, 7), "overlap": 0.7}
+"""Knobs of adverts in which things stand in each other's way."""
+
+LONG: Mapping[str, Any] = {"steps": (5, 8), "objects": (6, 9)}
+"""Knobs of adverts that many steps are needed for."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class TablePreset:
         envs: Environments at a time; divides the episodes of every round.
         cells: See :class:`baselines.orchestrator.explore.Explorer`.
         validation: Episodes of the split ``val`` on which every round is measured.
+        adverts: Knobs of the adverts that it learns from, taken in turns, one batch of environments after the other.
     """
 
     shape: Shape
@@ -46,6 +55,7 @@ class TablePreset:
     envs: int = 20
     cells: int = NO_LIMIT
     validation: int = 100
+    adverts: tuple[Mapping[str, Any], ...] = field(default=({}, CROWDED))
 
     def lasting(self, steps: int) -> TablePreset:
         """The same with so many updates in all, shared out among the rounds as they were."""
@@ -97,7 +107,8 @@ SMALL = Shape(width=96, layers=1, inner=192)
 TABLE_PRESETS = {
     "full": TablePreset(
         Shape(),
-        (Round(40, 150), Round(80, 250), Round(160, 400), Round(320, 600)),
+        (Round(60, 200), Round(120, 300), Round(240, 500), Round(480, 900)),
+        adverts=({}, CROWDED, LONG),
     ),
     "quick": TablePreset(SMALL, (Round(20, 60), Round(40, 100), Round(60, 140)), image_size=64, cells=8, validation=40),
 }

@@ -33,7 +33,8 @@ def draw(folders: list[Path], path: Path) -> list[str]:
     for folder in folders:
         rows = read_curve(folder)
         success = [100.0 * row["success"] for row in rows]
-        label = f"{rows[-1]['method']} ({folder.name})"
+        method = rows[-1]["method"]
+        label = method if folder.name == method else f"{method} ({folder.name})"
         for axis, (key, title) in zip(axes, _SHOWN, strict=False):
             axis.plot([row[key] for row in rows], success, marker=".", label=label)
             axis.set(xlabel=title, xscale="log", ylabel="success on val, oracle's plans, %", ylim=(0, 100))

@@ -18,7 +18,7 @@ from baselines.orchestrator.outcomes import OutcomeTable, Table, judge_name, too
 from baselines.training.checkpoint import checkpoint, read_checkpoint
 from baselines.training.orchestrator.curve import Curve, Pace
 from baselines.training.orchestrator.lessons import Lessons
-from baselines.training.orchestrator.plan import TablePreset
+from baselines.training.orchestrator.plan import CROWDED, TablePreset
 from baselines.vision import Vision
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import Engine
@@ -64,9 +64,16 @@ class TableTraining:
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device(device)
         self._arguments: dict[str, Any] = {"image_size": preset.image_size, "device": device}
-        self.engine = Engine(preset.envs, split="train", **self._arguments)
         self.table = OutcomeTable(folder / TABLE if table is None else table)
-        self.explorer = Explorer(self.engine, self.table, preset.cells)
+        self.explorers = [
+            Explorer(
+                Engine(preset.envs, tasks={"id": "adverts", **knobs}, split="train", **self._arguments),
+                self.table,
+                preset.cells,
+            )
+            for knobs in preset.adverts
+        ]
+        self.engine = self.explorers[0].engine
         torch.manual_seed(seed)
         words = None if vision is None else vocabulary_words(vision, self.engine.vocabulary)
         network = Network(preset.shape, len(self.engine.tools), words).to(self.device)
@@ -147,6 +154,12 @@ class TableTraining:
             self.orchestrator, range(self.preset.validation), {**self._arguments, "split": "val"}, pictured=6
         )
         values |= validation.grade(network, self.device)
+        crowded, _ = measure(
+            self.orchestrator,
+            range(self.preset.validation),
+            {**self._arguments, "split": "val", "tasks": {"id": "adverts", **CROWDED}},
+        )
+        values |= {f"crowded/{name}": crowded[name] for name in ("score", "success") if name in crowded}
         values["states"] = len(self.lessons)
         curve.add(self.step, self.calls, self.seconds, values)
         curve.episodes(self.step, episodes)
@@ -155,13 +168,19 @@ class TableTraining:
 
     def _gather(self) -> None:
         """Add the states of a round's episodes to the lessons."""
-        before = self.explorer.calls + self.explorer.known
+        before = self._asked
         done = sum(one.episodes for one in self.preset.rounds[: self.round])
         for start in range(0, self.preset.rounds[self.round].episodes, self.preset.envs):
+            explorer = self.explorers[(done + start) // self.preset.envs % len(self.explorers)]
             first = self.seed * 10_000_019 + done + start
-            self.lessons.add(self._play(self.explorer, first, follow_best=self.round == 0))
-        self.calls += self.explorer.calls + self.explorer.known - before
+            self.lessons.add(self._play(explorer, first, follow_best=self.round == 0))
+        self.calls += self._asked - before
         self._gathered = self.round + 1
+
+    @property
+    def _asked(self) -> int:
+        """Outcomes asked for so far."""
+        return sum(one.calls + one.known for one in self.explorers)
 
     def _validation(self) -> Lessons:
         """States on the table's best way through the split ``val``."""
