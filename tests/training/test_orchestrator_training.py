@@ -23,7 +23,7 @@ from baselines.training.orchestrator import plot
 from baselines.training.orchestrator.__main__ import main
 from baselines.training.orchestrator.curve import TELL_SECONDS, Pace, read_curve
 from baselines.training.orchestrator.lessons import Lessons
-from baselines.training.orchestrator.plan import PPO_PRESETS, TABLE_PRESETS, Round
+from baselines.training.orchestrator.plan import CROWDED, PPO_PRESETS, TABLE_PRESETS, Round
 from baselines.training.orchestrator.ppo import PPOTraining
 from baselines.training.orchestrator.table import TableTraining
 from imgedit_gym.core.errors import ImgEditError
@@ -31,7 +31,14 @@ from imgedit_gym.core.region import N_REGIONS
 
 TINY = Shape(width=32, layers=1, heads=2, inner=32, dropout=0.1, codes=False)
 TABLE = replace(
-    TABLE_PRESETS["quick"], shape=TINY, rounds=(Round(4, 5), Round(4, 4)), batch=4, envs=4, cells=2, validation=4
+    TABLE_PRESETS["quick"],
+    shape=TINY,
+    rounds=(Round(4, 5), Round(4, 4)),
+    batch=4,
+    envs=4,
+    cells=2,
+    validation=4,
+    adverts=({}, CROWDED),
 )
 PPO = replace(PPO_PRESETS["quick"], shape=TINY, steps=32, chunk=16, envs=4, rollout=4, batch=8, validation=4)
 

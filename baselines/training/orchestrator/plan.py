@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from baselines.orchestrator.explore import NO_LIMIT
@@ -55,7 +55,7 @@ class TablePreset:
     envs: int = 20
     cells: int = NO_LIMIT
     validation: int = 100
-    adverts: tuple[Mapping[str, Any], ...] = field(default=({}, CROWDED))
+    adverts: tuple[Mapping[str, Any], ...] = ({},)
 
     def lasting(self, steps: int) -> TablePreset:
         """The same with so many updates in all, shared out among the rounds as they were."""
