@@ -21,8 +21,9 @@ def main() -> None:
     """Run the stages asked for."""
     parser = argparse.ArgumentParser(prog="python -m baselines.training.judge", description=__doc__)
     parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a small one, in minutes")
-    parser.add_argument("--stage", choices=("all", "vision", "language", "joint", "measure"), default="all")
+    parser.add_argument("--stage", choices=("all", "vision", "language", "joint", "further", "measure"), default="all")
     parser.add_argument("--out", type=Path, default=Path("runs/judge"), help="checkpoints, logs, and the model at last")
+    parser.add_argument("--start", type=Path, help="a finished model with which the stage further begins; else joint's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="threads of a stage; vision and language run at once")
     parser.add_argument("--episodes", type=int, default=200, help="tasks of the measurement")
@@ -38,7 +39,7 @@ def main() -> None:
     from baselines.training.judge.run import run, run_measurements
 
     if arguments.stage != "measure":
-        run(arguments.stage, arguments.preset, arguments.out, arguments.seed)
+        run(arguments.stage, arguments.preset, arguments.out, arguments.seed, arguments.start)
     if arguments.stage in ("measure", "all"):
         run_measurements(
             arguments.out, arguments.preset, arguments.seed, arguments.episodes, arguments.font, arguments.note

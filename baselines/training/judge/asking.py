@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from baselines.training.judge.vocabulary import _PARTS, ANSWER, ASK, UNKNOWN, Words
+from baselines.training.judge.wider import DISPENSABLE, FRAMES, spelled
 from baselines.training.judge.wording import NUMBERS, SMALL_WORDS, TAUGHT, Pair
 from baselines.training.judge.world import Pairs
 from imgedit_gym.core.checklist import MAX_OBJECTS
@@ -30,6 +31,9 @@ SHARES: dict[str, float] = {
     "quality": 0.5,
 }
 """How often each kind of question is asked."""
+
+SHARES_FURTHER = SHARES | {"count": 1.4, "span": 1.8}
+"""The same in the last stage: counting is hardest."""
 
 COLORLESS = (TONES.index("monochrome"), TONES.index("vintage"))
 """Looks after which colours cannot be told."""
@@ -113,23 +117,40 @@ def pack(asked: Sequence[Sequence[Asked]]) -> Packed:
     return Packed(ids, segment, position, torch.tensor(rows), torch.tensor(at), torch.tensor(answers), kinds)
 
 
-class Wordings:
-    """Questions in words as tokens with blanks."""
+Form = list[int | str]
+"""A question as tokens and blanks."""
 
-    def __init__(self, words: Words, table: dict[str, Pair]) -> None:
-        self.words = words
-        self._forms: dict[str, tuple[list[list[int | str]], list[list[int | str]]]] = {
-            kind: ([self._cut(text) for text in straight], [self._cut(text) for text in turned])
-            for kind, (straight, turned) in table.items()
+FRAMED = 0.12
+"""Share of roughly put questions that something comes before."""
+
+
+class Wordings:
+    """Questions in words as tokens with blanks.
+
+    Args:
+        words: The vocabulary.
+        table: The questions; one with choices in it is put in each of its spellings as often.
+        rough: Share of questions from which small words are missing, and in which there are words nobody knows.
+    """
+
+    def __init__(self, words: Words, table: Mapping[str, Pair], rough: float = 0.0) -> None:
+        self.words, self.rough = words, rough
+        self._forms: dict[str, tuple[list[list[Form]], list[list[Form]]]] = {
+            kind: (self._spelled(straight), self._spelled(turned)) for kind, (straight, turned) in table.items()
         }
         self._small = {words.ids[word] for word in SMALL_WORDS if word in words.ids}
+        self._dispensable = self._small | {words.ids[word] for word in DISPENSABLE if word in words.ids}
+        self._frames = [[token for token in self._cut(text) if isinstance(token, int)] for text in FRAMES]
         self._unknown = words.ids[UNKNOWN]
+
+    def _spelled(self, texts: Sequence[str]) -> list[list[Form]]:
+        return [[self._cut(text) for text in spelled(choices)] for choices in texts]
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._forms
 
-    def _cut(self, text: str) -> list[int | str]:
-        found: list[int | str] = []
+    def _cut(self, text: str) -> Form:
+        found: Form = []
         for piece in re.split(r"(\{\w\})", text):
             if piece.startswith("{"):
                 found.append(piece[1])
@@ -141,8 +162,10 @@ class Wordings:
         """Put a question into words; in some wordings the answer turns round."""
         straight, turned = self._forms[kind]
         turn = bool(turned) and dice.random() < 0.3
-        form = dice.choice(turned if turn else straight)
+        form = dice.choice(dice.choice(turned if turn else straight))
         ids = [self.words.ids[ASK]]
+        if self.rough and dice.random() < self.rough:
+            form = self._roughened(form, dice)
         for part in form:
             if isinstance(part, str):
                 ids += slots[part]
@@ -153,6 +176,18 @@ class Wordings:
         ids.append(self.words.ids[ANSWER])
         return Asked(kind, ids, answer != turn)
 
+    def _roughened(self, form: Form, dice: random.Random) -> Form:
+        """A question without some of its small words, and with words that are not known."""
+        found: Form = list(dice.choice(self._frames)) if dice.random() < FRAMED else []
+        gone, lost = dice.choice(((0.0, 0.25), (0.3, 0.0), (0.15, 0.15), (0.3, 0.5)))
+        for part in form:
+            luck = dice.random() if part in self._dispensable else 1.0
+            if luck >= gone:
+                found.append(self._unknown if luck < gone + lost else part)
+        for _ in range(dice.choice((0, 0, 0, 1, 1, 2))):
+            found.insert(dice.randrange(len(found) + 1), self._unknown)
+        return found
+
 
 class Asker:
     """Asks about pairs.
@@ -162,14 +197,31 @@ class Asker:
         takes: Whether an object can be seen to have been given a colour, ``bool [sprites, colours]``.
         table: In which words.
         drop: Share of small words made unknown.
+        rough: Share of questions that are put roughly, see :class:`Wordings`.
+        wary: Whether not to ask whether a thing is gone where something came that a goal bans along with it: whether
+            it then is depends on the task.
+        shares: How often each kind of question is asked.
     """
 
-    def __init__(self, words: Words, takes: torch.Tensor, table: dict[str, Pair] = TAUGHT, drop: float = 0.04) -> None:
-        self.words, self.kinds, self.drop = words, words.kinds, drop
-        self.wordings = Wordings(words, table)
+    def __init__(
+        self,
+        words: Words,
+        takes: torch.Tensor,
+        table: Mapping[str, Pair] = TAUGHT,
+        drop: float = 0.04,
+        rough: float = 0.0,
+        wary: bool = False,
+        shares: Mapping[str, float] = SHARES,
+    ) -> None:
+        self.words, self.kinds, self.drop, self.wary = words, words.kinds, drop, wary
+        self.wordings = Wordings(words, table, rough)
         self._takes = takes.tolist()
         book, catalogue = self.kinds.book, self.kinds.catalogue
         clauses = [terms for goal in book.goals if goal.seen for terms in self._sets_of(goal)]
+        self._banned: dict[int, set[int]] = {}
+        for rule in (rule for goal in book.goals if goal.seen for rule in goal.forbid):
+            for j in rule.any:
+                self._banned.setdefault(j, set()).update(rule.any)
         self._goal_sets = sorted({terms for terms in clauses if terms})
         self._grounds = sorted({goal.background for goal in book.goals if goal.seen and goal.background})
         first, self._headlines = len(book.neutral_headlines), []
@@ -201,7 +253,7 @@ class Asker:
             "kept": self._kept,
             "quality": self._quality,
         }
-        self._shares = {kind: share for kind, share in SHARES.items() if kind in self.wordings}
+        self._shares = {kind: share for kind, share in shares.items() if kind in self.wordings}
 
     @staticmethod
     def _sets_of(goal: object) -> list[tuple[str, ...]]:
@@ -239,6 +291,8 @@ class Asker:
     def _absent(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
         if yes:
             pool = facts.gone
+            if self.wary:
+                pool = [j for j in pool if not self._banned.get(j, set()).intersection(facts.new)]
             if not pool or dice.random() < 0.45:
                 pool = [j for j in range(len(self._names)) if j not in facts.now and j not in facts.unclear]
                 beside = {term for j in facts.now for term in self._category(j)}
@@ -451,6 +505,7 @@ class _Facts:
     now: list[int]
     sure: list[int]
     gone: list[int]
+    new: list[int]
     halves: list[int]
     messy: bool
     unclear: set[int]
@@ -492,6 +547,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 now=here,
                 sure=sure,
                 gone=[was[s] for s in slots if was[s] >= 0 and was[s] not in here and not half[s]],
+                new=[now[s] for s in slots if now[s] >= 0 and now[s] not in was],
                 halves=halves,
                 messy=messy,
                 unclear={now[s] for s in slots if hidden[s]} | set(halves),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ CURVES = {
     "vision": ("right_object", "right_background", "right_headline"),
     "language": ("right", "right/present", "right/count", "right/color", "right/absent"),
     "joint": ("right", "tools/right", "right_object", "right_headline"),
+    "further": ("right", "tools/right", "tools/right/absent", "tools/right/present"),
 }
 """What is drawn of each stage."""
 
@@ -28,15 +30,16 @@ def read_log(folder: Path, stage: str) -> list[dict[str, float]]:
 
 
 def draw_curves(folder: Path, path: Path) -> None:
-    """Loss and shares of right answers of every stage as a picture."""
+    """Loss and shares of right answers of every stage that was run here as a picture."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, len(STAGES), figsize=(4.2 * len(STAGES), 6.0), constrained_layout=True)
-    for column, stage in enumerate(STAGES):
-        rows = read_log(folder, stage)
+    logs = {stage: rows for stage in STAGES if (rows := read_log(folder, stage))}
+    shape = {"figsize": (4.2 * len(logs), 6.0), "squeeze": False, "constrained_layout": True}
+    figure, axes = pyplot.subplots(2, len(logs), **shape)
+    for column, (stage, rows) in enumerate(logs.items()):
         above, below = axes[0, column], axes[1, column]
         above.set(title=stage, ylabel="loss" if column == 0 else "", yscale="log")
         below.set(xlabel="updates", ylabel="right" if column == 0 else "", ylim=(0, 1.02))
@@ -69,9 +72,10 @@ def write_card(folder: Path, model: Path, preset: Preset, facts: dict[str, Any])
     """
     draw_curves(folder, model / "curves.png")
     megabytes = (model / "model.safetensors").stat().st_size / 1e6
-    spent = {stage: (read_log(folder, stage) or [{"cpu_seconds": 0.0}])[-1]["cpu_seconds"] / 60 for stage in STAGES}
+    logs = {stage: read_log(folder, stage) for stage in STAGES}
+    spent = {stage: f"{rows[-1]['cpu_seconds'] / 60:.1f}" if rows else "" for stage, rows in logs.items()}
     courses = "\n".join(
-        f"| {name} | {course.steps} | {course.pairs + course.tooled} | {spent[name]:.1f} |"
+        f"| {name} | {course.steps} | {course.pairs + course.tooled + course.spoiled} | {spent[name]} |"
         for name, course in preset.courses.items()
     )
     tables = "\n\n".join(_table(one) for one in facts["measured"])
@@ -95,10 +99,13 @@ photographs.
 `{facts["command"]}`, seed {facts["seed"]}, on {facts["machine"]}.
 
 Data: adverts of the split `train` alone, drawn by the package's renderer before and after edits (removed, replaced,
-recoloured, moved, swapped, resized and half-removed objects, other backgrounds, headlines and looks, several at once),
-with answers known from the renderer; in the last stage also adverts edited step by step with the package's own tools,
-rightly and wrongly, with the answers of the exact checklist judge. Questions are balanced by kind and answer. Nothing
-was downloaded.
+recoloured, moved, swapped, resized and half-removed objects, other backgrounds, headlines and looks, several at
+once), with answers known from the renderer; from the stage `joint` on also adverts edited step by step with the
+package's own tools, rightly and wrongly, with the answers of the exact checklist judge. The stage `further` begins
+with the finished model, knows many more words, and adds pictures that are harder to judge, again with the exact
+judge's answers: drawn with forbidden, wrong, moved, swapped or resized things, with one side edited and the other
+not, blended with the source, blank, noisy, emptied, or of another task. Questions are balanced by kind and answer.
+Nothing was downloaded.
 
 | stage | updates | pictures in each | CPU minutes |
 |---|---|---|---|
@@ -112,14 +119,21 @@ was downloaded.
 
 Against the exact judge, on tasks that were not trained on. Balanced accuracy is the mean of both columns before it.
 The edits are those of `python -m benchmarks.audit`: drawn by the renderer; by the oracle, rule-based and random agents;
-objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the source.
+objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the source. All but the
+agents', the plans' and those of `test-art` are of kinds that the training has, too, made by other code of other tasks.
+
+Free wordings are sentences that no stage saw. Nearly all of their words occur in other sentences of the training;
+unknown are {_listed(facts["unknown"]["free"])}. "Unknown words" are sentences that each have some that the vocabulary
+lacks: {_listed(facts["unknown"]["strange"])}.
 
 {tables}
 
 ## Limits
 
-It is at home in its world alone: words it does not know are read as one unknown word, objects it has not seen are
-taken for others. An adversary that paints what it likes to see will be paid for it; see the audit.
+It is at home in its world alone: words it does not know are read as one unknown word, and a question that hangs on
+such a word is answered at random or the wrong way round; objects it has not seen are taken for others. Whether a
+thing counts as gone when a like one came in its place hangs on the task; it has learned what the tasks of the split
+`train` ban. An adversary that paints what it likes to see will be paid for it; see the audit.
 """
     (model / "README.md").write_text(text, encoding="utf-8")
 
@@ -138,6 +152,10 @@ def _table(measured: dict[str, Any]) -> str:
         cells = (row["answers"], *(_cell(row[key]) for key in ("right_where_not", "right_where_holds")))
         lines.append(f"| {group} | {' | '.join(map(str, cells))} | {_cell(row['balanced_accuracy'])} |")
     return "\n".join(lines)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(f'"{word}"' for word in words) or "none"
 
 
 def _cell(value: float | None) -> str:

@@ -1,11 +1,11 @@
-"""The three stages: seeing and reading apart, against one fixed code, then both together."""
+"""The stages: seeing and reading apart, against one fixed code, then both together, then from more of the world."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,21 @@ import numpy as np
 import torch
 
 from baselines.training.checkpoint import checkpoint
-from baselines.training.judge.asking import Asker, Packed, pack
+from baselines.training.judge.asking import SHARES_FURTHER, Asker, Packed, pack
 from baselines.training.judge.kinds import FREE, KIND, TINT, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
 from baselines.training.judge.model import build, image_tokens
 from baselines.training.judge.plan import Course, Preset
+from baselines.training.judge.spoiled import Spoiler
 from baselines.training.judge.tooled import Balance, Bench
-from baselines.training.judge.vocabulary import Words
+from baselines.training.judge.vocabulary import UNKNOWN, Words
+from baselines.training.judge.wider import RELATED, WIDER
+from baselines.training.judge.wording import TAUGHT
 from baselines.training.judge.world import Pairs, World
 from baselines.training.stage import Stage
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.vlm.mosaic import mosaic
+from imgedit_gym.models.loading import load_image_text_model
 
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
@@ -71,6 +75,10 @@ class Workshop:
     def settings(self) -> str:
         """What all stages' results depend on, beside how long they learn."""
         return f"--seed {self.seed}, {self.preset.shape}"
+
+    def widened(self) -> Workshop:
+        """The same with the words of all questions."""
+        return replace(self, words=Words(self.kinds, self.words.codes, (TAUGHT, WIDER)))
 
     def model(self) -> Any:
         """The model with its first weights."""
@@ -216,12 +224,66 @@ def learn_together(shop: Workshop) -> Any:
     stage = begin(shop, "joint", {"model": model, "aid": aids}, lambda name: True)
     if stage.done:
         return model
-    course, edge = stage.course, shop.preset.shape.edge
-    drawer = Drawer(shop, course, 3)
+    drawer = Drawer(shop, stage.course, 3)
     if fresh:
         match_codes(model, drawer.draw(0)[0], shop)
-    asker = Asker(shop.words, drawer.worlds[0].takes)
-    bench, balance = Bench(shop.words, course.tooled), Balance()
+    _teach(shop, stage, model, aids, drawer, Asker(shop.words, drawer.worlds[0].takes))
+    return model
+
+
+def learn_further(shop: Workshop, start: Path) -> Any:
+    """A finished model goes on learning: from many more wordings, and from pictures that are harder to judge.
+
+    Args:
+        shop: The workshop, :meth:`Workshop.widened`.
+        start: Folder of the model to begin with.
+    """
+    model = shop.model()
+    torch.manual_seed(shop.seed + 3)
+    aids = Aids(shop.words)
+    fresh = not (shop.folder / "further.pt").exists()
+    stage = begin(shop, "further", {"model": model, "aid": aids}, lambda name: True)
+    if stage.done:
+        return model
+    if fresh:
+        take_up(model, shop.words, start)
+    drawer = Drawer(shop, stage.course, 4)
+    table = {kind: (TAUGHT[kind][0] + WIDER[kind][0], TAUGHT[kind][1] + WIDER[kind][1]) for kind in TAUGHT}
+    asker = Asker(shop.words, drawer.worlds[0].takes, table, rough=stage.course.rough, wary=True, shares=SHARES_FURTHER)
+    _teach(shop, stage, model, aids, drawer, asker)
+    return model
+
+
+@torch.no_grad()
+def take_up(model: Any, words: Words, folder: Path) -> None:
+    """Give a model the weights of another one, whose vocabulary may be a smaller one.
+
+    Words that the other does not have begin as those that they are related to, or as its unknown word.
+    """
+    held = load_image_text_model(str(folder), None, "cpu", "float32")
+    state, ids = dict(held.model.state_dict()), held.processor.tokenizer.get_vocab()
+    missing = [word for word in ids if word not in words.ids]
+    if missing:
+        raise ImgEditError(f"{folder}: expected a model of today's world; its words {missing[:5]} are not known")
+    known = held.model.get_input_embeddings().weight
+    draw = torch.Generator().manual_seed(11)
+    table = torch.empty(len(words), known.shape[1])
+    for word, row in words.ids.items():
+        if word in ids:
+            table[row] = known[ids[word]]
+        else:
+            table[row] = known[ids.get(RELATED.get(word, UNKNOWN), ids[UNKNOWN])]
+            table[row] += 0.03 * torch.randn(len(table[row]), generator=draw)
+    for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
+        state[name] = table
+    model.load_state_dict(state)
+
+
+def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer: Drawer, asker: Asker) -> None:
+    """Learn to answer from pictures."""
+    course, edge = stage.course, shop.preset.shape.edge
+    bench, balance = Bench(shop.words, course.tooled), Balance(course.weights)
+    spoiler = Spoiler(bench)
     begun = -1
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
@@ -234,6 +296,8 @@ def learn_together(shop: Workshop) -> Any:
             bench.play(dice)
         edited = bench.play(dice)
         edited.after = _grained(edited.after, numbers)
+        if course.spoiled:
+            edited = edited.joined(spoiler.make(course.spoiled, dice, numbers))
         asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
         keep = [row for row, some in enumerate(asked) if some]
         drawn, tooled = pack(asker.ask(pairs, course.questions, dice)), pack([asked[row] for row in keep])
@@ -243,7 +307,8 @@ def learn_together(shop: Workshop) -> Any:
         with autocast():
             tokens = image_tokens(model, laid).float()
             first, second = tokens[: course.pairs], tokens[course.pairs :]
-            answers, logits, extra = answer_loss(model, aids, first, drawn, shop.words, pairs)
+            settling = step < course.settling
+            answers, logits, extra = answer_loss(model, aids, first, drawn, shop.words, pairs, settling)
             others, their_logits, _ = answer_loss(model, None, second, tooled, shop.words)
         seen, values = vision_loss(first, pairs, shop.words)
         loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.35 * seen
@@ -252,4 +317,3 @@ def learn_together(shop: Workshop) -> Any:
         return loss, {**both, **_floats(extra), **values, **rights(logits, drawn), **told}
 
     stage.run(loss_of)
-    return model

@@ -142,7 +142,13 @@ class Aids(nn.Module):
 
 
 def answer_loss(
-    model: Any, aids: Aids | None, tokens: torch.Tensor, packed: Packed, words: Words, pairs: Pairs | None = None
+    model: Any,
+    aids: Aids | None,
+    tokens: torch.Tensor,
+    packed: Packed,
+    words: Words,
+    pairs: Pairs | None = None,
+    settling: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
     """Answers to packed questions.
 
@@ -153,6 +159,7 @@ def answer_loss(
         packed: The questions.
         words: The vocabulary.
         pairs: What is seen at each place.
+        settling: Whether the aids learn to read the model, but the model not yet from them.
 
     Returns:
         Cross-entropy, logits of yes less no ``[Q]``, and the losses of the aids.
@@ -178,7 +185,8 @@ def answer_loss(
         hidden = hidden[0] if isinstance(hidden, tuple) else hidden
         if at in (0, 1) and aids is not None and pairs is not None:
             name = "found" if at == 0 else "together"
-            extra[name] = _readout_loss(aids, at, hidden[:, places:], packed, pairs)
+            state = hidden[:, places:]
+            extra[name] = _readout_loss(aids, at, state.detach() if settling else state, packed, pairs)
     last = language.norm(hidden[:, places:][packed.row, packed.at])
     choices = model.get_input_embeddings().weight[[words.ids[YES], words.ids[NO]]]
     logits = last @ choices.T

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.training.judge.wider import STRANGELY
 from baselines.training.judge.wording import FREELY
 from benchmarks.audit.edits import honest_edits, make_reference
 from benchmarks.checklist.judging import finished_cases
@@ -22,8 +23,8 @@ from imgedit_gym.judges.checklist import ChecklistJudge
 from imgedit_gym.judges.vlm.judge import VlmJudge
 
 CHUNK = 50
-LEARNED = ("renderer",)
-"""Editors whose edits are like those of the training; the others' were never seen."""
+PLAYED = ("oracle", "agents")
+"""Editors whose edits were not trained on, though their tools and tasks of the same world were."""
 
 _FREE_BLANKS = {
     "absent": "x",
@@ -39,15 +40,23 @@ _FREE_BLANKS = {
 
 
 def free_wording(which: int = 0) -> dict[str, str]:
-    """Questions in words that the judge never learned, by kind of requirement.
+    """Sentences that the judge never learned, by kind of requirement.
 
     Args:
         which: Which of the wordings of a kind, if it has so many.
     """
+    return _numbered({kind: FREELY[kind][0][which % len(FREELY[kind][0])] for kind in _FREE_BLANKS})
+
+
+def strange_wording() -> dict[str, str]:
+    """Sentences with words that the judge does not know, by kind of requirement."""
+    return _numbered(STRANGELY)
+
+
+def _numbered(texts: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for kind, blanks in _FREE_BLANKS.items():
-        forms = FREELY[kind][0]
-        text = forms[which % len(forms)]
+        text = texts[kind]
         for index, blank in enumerate(blanks):
             text = re.sub(rf"\{{{blank}\}}", f"{{{index}}}", text)
         found[kind] = text
@@ -154,5 +163,6 @@ def _count(
             continue
         kind = Kind(int(kinds[row, at])).name
         groups = ["all", f"kind/{kind}", f"edit/{name}", f"editor/{origin}"]
-        groups += ["like the training" if origin in LEARNED else "never seen"]
+        if origin in PLAYED:
+            groups += ["played by agents and plans"]
         tally.add(groups, bool(verdict.requirements[row, at] >= MET), holds)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from baselines.training.judge.model import Shape
 from baselines.training.judge.world import Recipe
 
-STAGES = ("vision", "language", "joint")
+STAGES = ("vision", "language", "joint", "further")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Course:
         sizes: Edges of the pictures in pixels, and how often each is drawn.
         recipe: How the pairs are made.
         tooled: Pictures in each update that the tools edited, beside the pairs.
+        spoiled: Pictures in each update that were drawn otherwise, done by half, blended or worse, beside those.
+        settling: Updates in which fresh aids learn to read the model before it learns from them.
+        weights: How many times as often as others some kinds of question are asked about edited pictures.
+        rough: Share of questions that are put roughly, see :class:`baselines.training.judge.asking.Wordings`.
     """
 
     rounds: tuple[tuple[int, float, float], ...]
@@ -32,6 +37,10 @@ class Course:
     questions: int = 12
     sizes: tuple[tuple[int, float], ...] = ((128, 1.0),)
     tooled: int = 0
+    spoiled: int = 0
+    rough: float = 0.0
+    settling: int = 0
+    weights: Mapping[str, float] | None = None
 
     @property
     def steps(self) -> int:
@@ -91,6 +100,19 @@ FULL = Preset(
             sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),
             tooled=11,
         ),
+        "further": Course(
+            ((2000, 1.0, 0.9),),
+            8,
+            (5e-4, 8e-4),
+            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.5),
+            questions=6,
+            sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),
+            tooled=7,
+            spoiled=9,
+            rough=0.3,
+            settling=150,
+            weights={"absent": 2.5, "present": 2.5},
+        ),
     },
 )
 
@@ -100,6 +122,9 @@ QUICK = Preset(
         "vision": Course(((60, 1.0, 0.5),), 8, (3e-3, 2e-3), Recipe(few=0.2)),
         "language": Course(((60, 1.0, 0.5),), 8, (3e-3, 3e-3), Recipe(), questions=8),
         "joint": Course(((20, 1.0, 0.8),), 6, (1e-3, 1e-3), Recipe(few=0.5), questions=6, tooled=6),
+        "further": Course(
+            ((10, 1.0, 0.8),), 4, (1e-3, 1e-3), Recipe(few=0.5), questions=6, tooled=3, spoiled=3, rough=0.3
+        ),
     },
     code_steps=100,
 )

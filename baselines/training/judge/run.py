@@ -10,23 +10,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from baselines.training.judge.card import write_card
-from baselines.training.judge.learn import Workshop, learn_language, learn_together, learn_vision
+from baselines.training.judge.learn import Workshop, learn_further, learn_language, learn_together, learn_vision
 from baselines.training.judge.model import save
-from baselines.training.judge.plan import PRESETS, Preset
+from baselines.training.judge.plan import PRESETS
+from baselines.training.judge.vocabulary import unknown_words
+from baselines.training.judge.wider import STRANGELY
+from baselines.training.judge.wording import FREELY
 from benchmarks.throughput.machine import describe_machine
 
-MODEL = "model"
-"""Folder of the finished model in that of the training."""
+MODEL, JOINT = "model", "joint"
+"""Folders of the finished model, and of that before the last stage, in that of the training."""
 
 
-def run(stage: str, preset: str, folder: Path, seed: int) -> None:
+def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = None) -> None:
     """Run a stage, or all; what is done already is not done again.
 
     Args:
-        stage: ``"vision"``, ``"language"``, ``"joint"`` or ``"all"``.
+        stage: ``"vision"``, ``"language"``, ``"joint"``, ``"further"`` or ``"all"``.
         preset: A key of :data:`baselines.training.judge.plan.PRESETS`.
         folder: Where everything goes; the finished model to ``model`` in it.
         seed: Of all random choices.
+        start: Folder of a finished model with which ``"further"`` begins; by default that of ``"joint"``.
     """
     shop = Workshop.open(PRESETS[preset], folder, seed)
     if stage == "all":
@@ -41,8 +45,10 @@ def run(stage: str, preset: str, folder: Path, seed: int) -> None:
     elif stage == "language":
         learn_language(shop)
     if stage in ("joint", "all"):
-        model = learn_together(shop)
-        save(model, shop.preset.shape, shop.words, folder / MODEL)
+        save(learn_together(shop), shop.preset.shape, shop.words, folder / JOINT)
+    if stage in ("further", "all"):
+        wide = shop.widened()
+        save(learn_further(wide, start or folder / JOINT), shop.preset.shape, wide.words, folder / MODEL)
 
 
 def run_measurements(
@@ -59,7 +65,7 @@ def run_measurements(
         notes: What else there is to say of the training.
     """
     # not before: it brings the benchmarks, which learning does not need
-    from baselines.training.judge.measure import free_wording, measure
+    from baselines.training.judge.measure import free_wording, measure, strange_wording
 
     model, found = folder / MODEL, []
     runs: list[tuple[str, dict]] = [
@@ -68,6 +74,7 @@ def run_measurements(
         ("test-goals", {"split": "test-goals"}),
         ("test, free wording", {"wording": free_wording(0)}),
         ("test, other free wording", {"wording": free_wording(1)}),
+        ("test, unknown words", {"wording": strange_wording()}),
     ]
     if font is not None:
         runs.append(("test-art", {"split": "test-art", "font": font}))
@@ -76,19 +83,18 @@ def run_measurements(
         measured = measure(model, few, 70_000, **arguments)
         found.append({"name": name, **measured})
         print(name, json.dumps(measured["table"]["all"]), flush=True)
-    machine = describe_machine("cpu")
+    machine, shop = describe_machine("cpu"), Workshop.open(PRESETS[preset], folder, seed).widened()
     facts = {
         "command": f"python -m baselines.training.judge --preset {preset}",
         "seed": seed,
         "machine": f"{machine['processor']} ({machine['cpus']} cores), {platform.system()}",
-        "parameters": _parameters(PRESETS[preset], folder, seed),
+        "parameters": sum(parameter.numel() for parameter in shop.model().parameters()),
+        "unknown": {
+            "free": unknown_words(shop.words, (text for pair in FREELY.values() for text in pair[0])),
+            "strange": unknown_words(shop.words, STRANGELY.values()),
+        },
         "notes": list(notes),
         "measured": found,
     }
     (model / "measured.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     write_card(folder, model, PRESETS[preset], facts)
-
-
-def _parameters(preset: Preset, folder: Path, seed: int) -> int:
-    model = Workshop.open(preset, folder, seed).model()
-    return sum(parameter.numel() for parameter in model.parameters())

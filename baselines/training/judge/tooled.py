@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +56,11 @@ class Edited:
     after: torch.Tensor
     asked: list[list[tuple[str, Slots, bool]]]
 
+    def joined(self, other: Edited) -> Edited:
+        """These and others."""
+        before, after = torch.cat([self.before, other.before]), torch.cat([self.after, other.after])
+        return Edited(before, after, self.asked + other.asked)
+
 
 class Bench:
     """Plays episodes of the training split with a hand that is right most of the time.
@@ -90,7 +96,13 @@ class Bench:
             self._regions.pop(row, None)
         verdict = engine.step(actions, acting, over.nonzero().flatten()).verdict
         asked = [
-            self._questions(row, verdict.requirements[row], verdict.preserved, verdict.quality[row], dice)
+            self.questions(
+                row,
+                verdict.requirements[row],
+                None if verdict.preserved is None else verdict.preserved[row],
+                float(verdict.quality[row]),
+                dice,
+            )
             for row in range(engine.num_envs)
         ]
         return Edited(engine.batch.images.clone(), engine.canvas.clone(), asked)
@@ -112,14 +124,21 @@ class Bench:
         target = self._regions[row][int(engine.step_index[row])] if right else dice.randrange(engine.nvec[1])
         return tool, target
 
-    def _questions(
-        self,
-        row: int,
-        values: torch.Tensor,
-        preserved: torch.Tensor | None,
-        quality: torch.Tensor,
-        dice: random.Random,
+    def questions(
+        self, row: int, values: torch.Tensor, preserved: torch.Tensor | None, quality: float, dice: random.Random
     ) -> list[tuple[str, Slots, bool]]:
+        """What can be asked about a picture of a task.
+
+        Args:
+            row: The task.
+            values: The exact judge's values of its requirements, ``float32 [R]``.
+            preserved: Of what must be kept, by label, ``float32 [labels]``.
+            quality: Of the picture.
+            dice: Random numbers.
+
+        Returns:
+            Kind of question, blanks and answer.
+        """
         engine, found = self.engine, []
         for requirement, value in zip(engine.tasks.requirements(engine.batch, row), values.tolist(), strict=False):
             if abs(value - 0.5) < SURE:
@@ -134,7 +153,7 @@ class Bench:
                 continue
             slots = self._slots(dict(zip(blanks, form.groups(), strict=True)), dice)
             found.append((kind, slots, value >= 0.5))
-        for label, value in enumerate(preserved[row].tolist() if preserved is not None else ()):
+        for label, value in enumerate(preserved.tolist() if preserved is not None else ()):
             if not engine.batch.keep[row, label] or abs(value - 0.5) < SURE:
                 continue
             name = engine.tasks.label_name(engine.batch, row, label)
@@ -142,8 +161,8 @@ class Bench:
                 found.append(("kept", {"x": self.words.encode(name)}, value >= 0.5))
                 if value >= 0.5 and label not in (LABEL_BACKGROUND, LABEL_HEADLINE) and dice.random() < 0.3:
                     found.append(("absent", {"x": self.words.encode(name)}, False))
-        if not 0.45 < float(quality) < 0.9:
-            found.append(("quality", {}, float(quality) >= 0.9))
+        if not 0.45 < quality < 0.9:
+            found.append(("quality", {}, quality >= 0.9))
         return found
 
     def _slots(self, texts: dict[str, str], dice: random.Random) -> Slots:
@@ -167,16 +186,25 @@ class Bench:
 
 
 class Balance:
-    """Picks questions so that all kinds, and yes and no, are asked equally often."""
+    """Picks questions so that all kinds, and yes and no, are asked equally often.
 
-    def __init__(self) -> None:
+    Args:
+        weights: How many times as often as others some kinds are asked.
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+        self._weights = dict(weights or {})
         self._seen: Counter[tuple[str, bool]] = Counter()
 
     def pick(
         self, asked: list[tuple[str, Slots, bool]], most: int, wordings: Wordings, dice: random.Random, drop: float
     ) -> list[Asked]:
         """At most so many questions of those that can be asked about one picture."""
-        order = sorted(asked, key=lambda one: (self._seen[one[0], one[2]], dice.random()))[:most]
+
+        def asked_enough(one: tuple[str, Slots, bool]) -> tuple[float, float]:
+            return self._seen[one[0], one[2]] / self._weights.get(one[0], 1.0), dice.random()
+
+        order = sorted(asked, key=asked_enough)[:most]
         for kind, _, answer in order:
             self._seen[kind, answer] += 1
         if sum(self._seen.values()) > 4000:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from baselines.training.judge.kinds import CENTRE, FREE, KIND, TINT, TONE, TYPE, WIDTH, Codes, Kinds
-from baselines.training.judge.wording import FREELY, NUMBERS, SYNONYMS, TAUGHT
+from baselines.training.judge.wider import FRAMES, WIDER, spelled
+from baselines.training.judge.wording import NUMBERS, SYNONYMS, TAUGHT, Pair
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 
 PAD, UNKNOWN, IMAGE, ASK, ANSWER, YES, NO = "<pad>", "<unk>", "<image>", "<q>", "<a>", "yes", "no"
@@ -54,13 +56,16 @@ class Words:
     Args:
         kinds: What can be named.
         codes: Codes of the kinds.
+        tables: Questions whose words it has.
     """
 
-    def __init__(self, kinds: Kinds, codes: Codes) -> None:
+    def __init__(self, kinds: Kinds, codes: Codes, tables: Sequence[Mapping[str, Pair]] = (TAUGHT,)) -> None:
         self.kinds, self.codes = kinds, codes
         self.named: dict[str, Named] = {}
         self._name_all()
-        words = {word for text in _texts(TAUGHT) for word in _PARTS.findall(text.lower()) if word[0] != "{"}
+        texts = [one for table in tables for text in _texts(table) for one in spelled(text)]
+        texts += FRAMES if WIDER in tables else ()
+        words = {word for text in texts for word in _PARTS.findall(text.lower()) if word[0] != "{"}
         words |= set(NUMBERS) | set("0123456789,'\"") | {"or", "and", "background", "headline", "rest", "else"}
         plain = sorted(words - set(self.named) - {YES, NO})
         self.tokens: tuple[str, ...] = (*SPECIAL, YES, NO, *plain, *sorted(self.named))
@@ -158,11 +163,11 @@ class Words:
         )
 
 
-def _texts(table: dict[str, Any]) -> list[str]:
+def _texts(table: Mapping[str, Any]) -> list[str]:
     return [text for pair in table.values() for texts in pair for text in texts]
 
 
-def held_out_words(words: Words) -> set[str]:
-    """Words of the free wordings that the vocabulary does not have."""
-    found = {part for text in _texts(FREELY) for part in _PARTS.findall(text.lower()) if part[0] != "{"}
-    return found - set(words.ids)
+def unknown_words(words: Words, texts: Iterable[str]) -> list[str]:
+    """Words of questions that the vocabulary does not have, sorted."""
+    found = {part for text in texts for part in _PARTS.findall(text.lower()) if part[0] != "{"}
+    return sorted(found - set(words.ids))

@@ -17,6 +17,9 @@ from imgedit_gym.judges.vlm.mosaic import mosaic
 
 NAMES = {"source": "Original picture:", "canvas": "Edited picture:"}
 
+AT_ONCE = 16
+"""Mosaics read in one pass on a CPU at most: what a larger pass holds falls out of the caches."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -110,21 +113,25 @@ def chat(loaded: Loaded, question: Question) -> str:
 
 
 def _ask_mosaics(loaded: Loaded, cases: Cases, questions: Sequence[Question], most: int) -> Iterator[Part]:
-    """Pictures first, once for all their questions; then the questions, each behind what was read of its picture."""
+    """Pictures first, once for all their questions; then the questions, side by side behind what was read of theirs."""
     texts = [_bare(loaded, question) for question in questions]
     places = loaded.model.config.image_seq_length
     tokenizer = loaded.processor.tokenizer
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    longest = max(map(len, encoded))
-    order = sorted(range(len(questions)), key=lambda i: questions[i].case)
-    rows = max(1, most // (places + longest))
-    for start in range(0, len(order), rows):
-        at = order[start : start + rows]
-        shown = list(dict.fromkeys(questions[i].case for i in at))
+    asked: dict[int, list[int]] = {}
+    for i, question in enumerate(questions):
+        asked.setdefault(question.case, []).append(i)
+    # pictures with as many words together, so that little is padding
+    length = {case: places + sum(len(encoded[i]) for i in members) for case, members in asked.items()}
+    order, start = sorted(asked, key=lambda case: -length[case]), 0
+    largest = AT_ONCE if loaded.device.type == "cpu" else len(order)
+    while start < len(order):
+        shown = order[start : start + max(1, min(most // length[order[start]], largest))]
+        start += len(shown)
         index = torch.tensor(shown, device=cases.canvas.device)
         laid = mosaic(cases.source.index_select(0, index), cases.canvas.index_select(0, index), loaded.settings.edge)
-        row = {case: at for at, case in enumerate(shown)}
-        logits = _behind(loaded, laid, [encoded[i] for i in at], [row[questions[i].case] for i in at])
+        logits = _behind(loaded, laid, [[encoded[i] for i in asked[case]] for case in shown])
+        at = [i for case in shown for i in asked[case]]
         yield Part(at, logits, [places + len(encoded[i]) for i in at])
 
 
@@ -139,28 +146,35 @@ def _bare(loaded: Loaded, question: Question) -> str:
     return whole.removeprefix(token)
 
 
-def _behind(loaded: Loaded, mosaics: torch.Tensor, texts: Sequence[list[int]], rows: Sequence[int]) -> torch.Tensor:
-    """Logits after each text, behind the picture of its row."""
+def _behind(loaded: Loaded, mosaics: torch.Tensor, texts: Sequence[Sequence[list[int]]]) -> torch.Tensor:
+    """Logits after each text, behind its picture; the texts of a picture do not see each other."""
     model, device = loaded.model, loaded.device
     pixels = loaded.processor.image_processor(list(mosaics.cpu().permute(0, 3, 1, 2)), return_tensors="pt")
     pixels = pixels["pixel_values"].to(device, model.dtype)
     pictures = torch.stack(list(model.model.get_image_features(pixel_values=pixels).pooler_output))
     seen = model.model.language_model(inputs_embeds=pictures, use_cache=True).past_key_values
-    seen.batch_select_indices(torch.tensor(rows, device=device))
-    lengths = torch.tensor([len(text) for text in texts], device=device)
-    width, places = int(lengths.max()), pictures.shape[1]
-    ids = torch.zeros(len(texts), width, dtype=torch.long)
-    for at, text in enumerate(texts):
-        ids[at, : len(text)] = torch.tensor(text)
-    ids = ids.to(device)
-    index = torch.arange(width, device=device)
-    mask = torch.cat([torch.ones(len(texts), places, device=device), index < lengths[:, None]], 1).long()
+    n, places, width = len(texts), pictures.shape[1], max(sum(map(len, mine)) for mine in texts)
+    ids, position = torch.zeros(n, width, dtype=torch.long), torch.zeros(n, width, dtype=torch.long)
+    member, rows, ends = torch.full((n, width), -1), [], []
+    for row, mine in enumerate(texts):
+        start = 0
+        for number, text in enumerate(mine):
+            end = start + len(text)
+            ids[row, start:end] = torch.tensor(text)
+            position[row, start:end] = torch.arange(len(text))
+            member[row, start:end] = number
+            rows.append(row)
+            ends.append(end - 1)
+            start = end
+    index = torch.arange(width)
+    hidden = (member[:, None] != member[:, :, None]) | (index > index[:, None])
+    mask = torch.zeros(n, 1, width, places + width)
+    mask[:, 0, :, places:].masked_fill_(hidden, torch.finfo(model.dtype).min)
     found = model.model.language_model(
-        inputs_embeds=model.get_input_embeddings()(ids),
-        attention_mask=mask,
-        position_ids=(places + index).expand(len(texts), -1),
+        inputs_embeds=model.get_input_embeddings()(ids.to(device)),
+        attention_mask=mask.to(device, model.dtype),
+        position_ids=(places + position).to(device),
         past_key_values=seen,
         use_cache=True,
     ).last_hidden_state
-    last = found[torch.arange(len(texts), device=device), lengths - 1]
-    return model.lm_head(last)
+    return model.lm_head(found[torch.tensor(rows, device=device), torch.tensor(ends, device=device)])

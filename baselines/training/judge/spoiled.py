@@ -1,0 +1,319 @@
+"""Tasks' pictures as no tool leaves them: drawn otherwise, halved, blended, blank; with the exact judge's answers."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from baselines.training.judge.looks import LUMA, give_looks
+from baselines.training.judge.tooled import Bench, Edited
+from imgedit_gym.art.backgrounds import VARIANTS
+from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
+from imgedit_gym.engine import LONGEST_PLAN
+from imgedit_gym.judges.base import Cases
+from imgedit_gym.tasks.adverts.scene import SceneBatch
+
+WAYS: dict[str, float] = {
+    "drawn": 0.40,
+    "blended": 0.17,
+    "parted": 0.17,
+    "look": 0.05,
+    "grain": 0.04,
+    "blank": 0.05,
+    "speckle": 0.03,
+    "stranger": 0.09,
+}
+"""What may become of a picture, and how often it does."""
+
+DILIGENCE = (0.2, 0.7, 0.95)
+"""Shares of what a task asks for that drawn pictures carry out."""
+
+MISHAP = 0.12
+"""Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
+
+EMPTY = 0.06
+"""Share of drawn pictures from which everything is gone."""
+
+Wish = dict[str, int]
+_ORDER = (
+    Kind.BACKGROUND,
+    Kind.BACKGROUND_COLOR,
+    Kind.COLOR,
+    Kind.COUNT,
+    Kind.ABSENT,
+    Kind.PRESENT,
+    Kind.HEADLINE,
+    Kind.TONE,
+)
+
+
+class Spoiler:
+    """Makes such pictures of the tasks of a bench.
+
+    Args:
+        bench: Whose tasks and edited pictures to take.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        tasks = bench.engine.tasks
+        self._tasks, self._stock = tasks, tasks.stock
+        self._members = [list(members) for members in tasks.tables.sets.members]
+        self._planes: dict[int, list[torch.Tensor]] = {}
+
+    def make(self, n: int, dice: random.Random, numbers: torch.Generator) -> Edited:
+        """Make n pictures, and ask about them."""
+        engine = self._bench.engine
+        order = dice.sample(range(engine.num_envs), engine.num_envs)
+        rows = [order[i % len(order)] for i in range(n)]
+        index = torch.tensor(rows)
+        before, edited = engine.batch.images[index], engine.canvas[index]
+        drawn = self._drawn(rows, dice, numbers)
+        canvas = torch.stack(
+            [
+                self._spoil(dice.choices(list(WAYS), list(WAYS.values()))[0], before, edited, drawn, i, dice, numbers)
+                for i in range(n)
+            ]
+        )
+        due = torch.full((n,), LONGEST_PLAN + 1, dtype=torch.int32)
+        verdict = engine.judge.judge(Cases(engine.batch, engine.checklist, canvas, due, index))
+        kept = verdict.preserved
+        asked = [
+            self._bench.questions(
+                row, verdict.requirements[i], None if kept is None else kept[i], float(verdict.quality[i]), dice
+            )
+            for i, row in enumerate(rows)
+        ]
+        return Edited(before, canvas, asked)
+
+    def _spoil(
+        self,
+        way: str,
+        before: torch.Tensor,
+        edited: torch.Tensor,
+        drawn: torch.Tensor,
+        i: int,
+        dice: random.Random,
+        numbers: torch.Generator,
+    ) -> torch.Tensor:
+        source = before[i]
+        base = drawn[i] if dice.random() < 0.6 else edited[i]
+        match way:
+            case "drawn":
+                return drawn[i]
+            case "blended":
+                share = dice.uniform(0.2, 0.8)
+                return _levels(source.float() + share * (base.float() - source.float()))
+            case "parted":
+                return _parted(source, base, dice)
+            case "look":
+                tone = torch.tensor([dice.randrange(len(TONES))])
+                return give_looks(base[None], torch.zeros(1, 3), tone, numbers)[0][0]
+            case "grain":
+                return _levels(base.float() + dice.uniform(8, 50) * torch.randn(base.shape, generator=numbers))
+            case "blank":
+                color = dice.choice(((255,) * 3, (0,) * 3, (dice.randrange(256),) * 3, dice.choices(range(256), k=3)))
+                return torch.tensor(color, dtype=torch.uint8).expand_as(base).clone()
+            case "speckle":
+                return torch.randint(0, 256, base.shape, generator=numbers, dtype=torch.uint8)
+        others = before if dice.random() < 0.4 else drawn
+        return others[(i + 1) % len(others)]
+
+    # ------------------------------------------------------------------ drawn anew from changed numbers
+
+    def _drawn(self, rows: list[int], dice: random.Random, numbers: torch.Generator) -> torch.Tensor:
+        """The tasks' adverts with some of what is asked for carried out, some wrongly, and mishaps."""
+        batch, n = self._bench.engine.batch, len(rows)
+        scene = self._tasks.scene(batch).rows(torch.tensor(rows))
+        tone = torch.full((n,), -1)
+        for i, row in enumerate(rows):
+            tone[i] = _Advert(self, scene, i, row, dice).vary()
+        self._write_ink(scene)
+        if n not in self._planes:
+            size = batch.size
+            shapes = ((n, size, size, 3), (n, size, size, 3), (n, size, size), (n, size, size))
+            self._planes[n] = [torch.zeros(shape, dtype=torch.uint8) for shape in shapes]
+        images, plates, segments, mattes = self._planes[n]
+        self._tasks.renderer.draw(scene, torch.arange(n), images, plates, segments, mattes)
+        return give_looks(images, torch.zeros(n, 3), tone, numbers)[0]
+
+    def _write_ink(self, scene: SceneBatch) -> None:
+        """Letters without a panel stay readable on their ground."""
+        plate = (scene.kind * VARIANTS + scene.variant).long()
+        drawn = (scene.kind >= len(PATTERNS))[:, None]
+        ground = torch.where(drawn, self._stock.plate_means[plate], scene.palette.mean(1))
+        bright = (ground @ LUMA > 120)[:, None]
+        ink = torch.where(bright, torch.tensor([28.0, 30.0, 46.0]), torch.tensor([250.0, 250.0, 246.0]))
+        bare = scene.panel == 0
+        scene.ink[bare, 0] = ink[bare]
+
+
+class _Advert:
+    """One advert's numbers, and what can be done to them."""
+
+    def __init__(self, spoiler: Spoiler, scene: SceneBatch, i: int, row: int, dice: random.Random) -> None:
+        self._members, self._stock, self._dice = spoiler._members, spoiler._stock, dice
+        self._numbers = {name: tensor[i].numpy() for name, tensor in scene.tensors().items()}
+        self._scene, self._i = scene, i
+        self._sprite, self._place = self._numbers["sprite"], self._numbers["place"]
+        self._was = self._sprite.copy()
+        batch = spoiler._bench.engine.batch
+        self._plate = batch.plates[row]
+        table = batch.requirements[row].tolist()
+        wishes = [dict(zip(COLUMNS, values, strict=True)) for values in table if values[0] in _ORDER]
+        self._wishes: list[Wish] = sorted(wishes, key=lambda wish: _ORDER.index(Kind(wish["kind"])))
+        self._do: dict[Kind, Callable[[Wish, bool], None]] = {
+            Kind.BACKGROUND: self._background,
+            Kind.BACKGROUND_COLOR: self._background_color,
+            Kind.COLOR: self._color,
+            Kind.COUNT: self._count,
+            Kind.ABSENT: self._absent,
+            Kind.PRESENT: self._present,
+            Kind.HEADLINE: self._headline,
+        }
+
+    def vary(self) -> int:
+        """Change the numbers; returns the look to give, -1 for none."""
+        dice, tone = self._dice, -1
+        diligence = dice.choice(DILIGENCE)
+        for wish in self._wishes:
+            right = dice.random() < diligence
+            if not right and dice.random() < 0.35:
+                continue
+            if wish["kind"] == Kind.TONE:
+                tone = wish["arg"] if right else dice.choice((-1, dice.randrange(len(TONES))))
+            else:
+                self._do[Kind(wish["kind"])](wish, right)
+        if dice.random() < MISHAP:
+            self._move(self._any())
+        if dice.random() < MISHAP:
+            self._swap(self._any(), self._any())
+        if dice.random() < MISHAP and (slot := self._any()) >= 0:
+            self._place[slot, 2] *= dice.choice((dice.uniform(0.5, 0.8), dice.uniform(1.15, 1.45)))
+        if dice.random() < EMPTY:
+            self._sprite[:] = -1
+            self._set("text", -1)
+            if dice.random() < 0.5:
+                self._ground(dice.randrange(len(BACKGROUNDS)))
+        return tone
+
+    def _set(self, name: str, value: int) -> None:
+        getattr(self._scene, name)[self._i] = value
+
+    def _any(self) -> int:
+        held = np.flatnonzero(self._sprite >= 0)
+        return int(self._dice.choice(held.tolist())) if len(held) else -1
+
+    def _other(self) -> int:
+        return self._dice.randrange(self._stock.n_objects)
+
+    def _absent(self, wish: Wish, right: bool) -> None:
+        slot, dice = wish["slot"], self._dice
+        banned = [j for j in self._members[wish["arg"]] if j not in self._was] if wish["arg"] >= 0 else []
+        if right:
+            self._sprite[slot] = -1
+        elif banned and dice.random() < 0.5:
+            self._sprite[slot], self._numbers["tint"][slot] = dice.choice(banned), -1
+        else:
+            [
+                lambda: self._dye(slot),
+                lambda: self._move(slot),
+                lambda: self._swap(slot, self._any()),
+                lambda: self._put(slot, self._other()),
+            ][dice.randrange(4)]()
+
+    def _present(self, wish: Wish, right: bool) -> None:
+        members = self._members[wish["arg"]]
+        sprite = self._dice.choice(members) if right else self._other()
+        slot = wish["slot"]
+        empty = 0 <= slot < len(self._was) and self._was[slot] >= 0 and self._sprite[slot] < 0
+        self._put(slot if empty else self._room(), sprite)
+
+    def _put(self, slot: int, sprite: int) -> None:
+        if slot >= 0:
+            self._sprite[slot], self._numbers["tint"][slot] = sprite, -1
+
+    def _count(self, wish: Wish, right: bool) -> None:
+        slots = [s for s, sprite in enumerate(self._sprite.tolist()) if sprite in self._members[wish["arg"]]]
+        left = self._dice.randint(wish["slot"], wish["count"]) if right else self._dice.randint(0, len(slots))
+        for slot in self._dice.sample(slots, max(len(slots) - left, 0)):
+            self._sprite[slot] = -1
+
+    def _color(self, wish: Wish, right: bool) -> None:
+        if right:
+            self._numbers["tint"][wish["slot"]] = wish["arg"]
+        else:
+            self._dye(wish["slot"])
+
+    def _dye(self, slot: int) -> None:
+        self._numbers["tint"][slot] = self._dice.randrange(len(OBJECT_COLORS))
+
+    def _background(self, wish: Wish, right: bool) -> None:
+        kinds = [k for k in range(len(BACKGROUNDS)) if bool(wish["arg"] >> k & 1) == right]
+        self._ground(self._dice.choice(kinds))
+
+    def _ground(self, kind: int) -> None:
+        self._set("kind", kind)
+        self._set("variant", self._dice.randrange(VARIANTS))
+        if BACKGROUNDS[kind] == "plain":
+            self._numbers["palette"][:] = [self._dice.uniform(20, 240) for _ in range(3)]
+
+    def _background_color(self, wish: Wish, right: bool) -> None:
+        color = wish["arg"] if right else self._dice.randrange(len(COLORS))
+        aim = self._stock.colors[color].numpy()
+        self._numbers["palette"][:] += aim - self._plate.float().mean((0, 1)).numpy()
+        self._numbers["palette"].clip(2, 253, out=self._numbers["palette"])
+
+    def _headline(self, wish: Wish, right: bool) -> None:
+        count = len(self._stock.headlines)
+        self._set("text", wish["arg"] + self._dice.randrange(wish["count"]) if right else self._dice.randrange(count))
+
+    def _move(self, slot: int) -> None:
+        room = self._room()
+        if slot >= 0 and room >= 0:
+            self._place[slot, :2] = self._place[room, :2]
+
+    def _swap(self, first: int, second: int) -> None:
+        if min(first, second) >= 0:
+            self._place[[first, second], :2] = self._place[[second, first], :2]
+
+    def _room(self) -> int:
+        """An empty slot whose place is free now; -1 if none is found."""
+        held = (self._sprite >= 0) | (self._was >= 0)
+        slots = np.flatnonzero(~held)
+        if not len(slots) or not held.any():
+            return -1
+        busy, edge = self._place[held], float(np.median(self._place[held, 2]))
+        below = bool(self._numbers["box"][0] < 0.5 * self._stock.size)
+        top = (0.2 if below else 0.02) + 0.5 * edge
+        for _ in range(16):
+            y, x = self._dice.uniform(top, top + 0.78 - edge), self._dice.uniform(0.5 * edge, 1.0 - 0.5 * edge)
+            apart = np.maximum(abs(busy[:, 0] - y), abs(busy[:, 1] - x))
+            if bool((apart >= 0.48 * (busy[:, 2] + edge)).all()):
+                slot = int(slots[-1])
+                self._place[slot] = (y, x, edge, self._dice.uniform(0.15, 0.4))
+                return slot
+        return -1
+
+
+def _parted(source: torch.Tensor, base: torch.Tensor, dice: random.Random) -> torch.Tensor:
+    """One side of what changed as in ``base``, the other as in the source."""
+    changed = (source != base).any(-1)
+    if not bool(changed.any()):
+        return base
+    angle, size = dice.uniform(0, 2 * math.pi), len(source)
+    ticks = torch.arange(size, dtype=torch.float32)
+    if dice.random() < 0.5:
+        angle = dice.randrange(4) * math.pi / 2
+    depth = ticks[:, None] * math.sin(angle) + ticks * math.cos(angle)
+    border = depth[changed].quantile(dice.uniform(0.25, 0.75))
+    return torch.where((depth <= border)[..., None], base, source)
+
+
+def _levels(picture: torch.Tensor) -> torch.Tensor:
+    return picture.round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,210 @@
+"""Tests of the last stage of the judge's training: many more wordings, and pictures that are hard to judge."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from baselines.training.judge.asking import Asker, Wordings
+from baselines.training.judge.kinds import Codes, Kinds
+from baselines.training.judge.learn import Workshop, take_up
+from baselines.training.judge.measure import strange_wording
+from baselines.training.judge.model import save
+from baselines.training.judge.plan import QUICK
+from baselines.training.judge.spoiled import WAYS, Spoiler
+from baselines.training.judge.tooled import Balance, Bench
+from baselines.training.judge.vocabulary import ANSWER, ASK, UNKNOWN, Words, unknown_words
+from baselines.training.judge.wider import DISPENSABLE, FRAMES, RELATED, STRANGELY, WIDER, spelled
+from baselines.training.judge.wording import FREELY, SMALL_WORDS, TAUGHT
+from baselines.training.judge.world import Recipe, World
+from benchmarks.audit.variants import WORDING
+from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.judges.checklist import ChecklistJudge
+from imgedit_gym.judges.prompting import load_wording
+
+
+@pytest.fixture(scope="module")
+def words() -> Words:
+    kinds = Kinds.load()
+    return Words(kinds, Codes.make(kinds, steps=5), (TAUGHT, WIDER))
+
+
+@pytest.fixture(scope="module")
+def bench(words: Words) -> Bench:
+    bench, dice = Bench(words, 6, size=96), random.Random(0)
+    bench.begin(3)
+    for _ in range(3):
+        bench.play(dice)
+    return bench
+
+
+# ------------------------------------------------------------------ words
+
+
+def test_choices_are_spelled_out():
+    assert spelled("a [b|c d|] e?") == ["a b e?", "a c d e?", "a e?"]
+    assert spelled("plain {x}?") == ["plain {x}?"]
+
+
+def test_what_is_measured_is_not_taught():
+    taught = {text.lower() for table in (TAUGHT, WIDER) for pair in table.values() for texts in pair for text in texts}
+    taught = {one for text in taught for one in spelled(text)}
+    held = [text for pair in FREELY.values() for texts in pair for text in texts] + list(STRANGELY.values())
+    assert not taught.intersection(text.lower() for text in held)
+    audit = {text.replace("{0}", "{x}").lower() for text in load_wording("paraphrase.v1", WORDING).values()}
+    assert not taught & audit
+
+
+def test_blanks_are_those_that_are_filled(words: Words):
+    blanks = {"absent": "x", "kept": "x", "present": "nl", "any": "l", "count": "nl", "span": "mnl", "color": "xc"}
+    blanks |= {"background": "l", "background_color": "c", "tone": "t", "quality": ""}
+    for kind, pair in WIDER.items():
+        for text in (one for texts in pair for choices in texts for one in spelled(choices)):
+            found = sorted(letter for letter in "xlnmcqt" for _ in range(text.count(f"{{{letter}}}")))
+            wanted = [["l"], ["q"]] if kind == "headline" else [sorted(blanks[kind])]
+            assert found in wanted, text
+
+
+def test_the_vocabulary_has_the_words_that_are_taught_and_not_those_held_out(words: Words):
+    texts = [one for pair in WIDER.values() for texts in pair for choices in texts for one in spelled(choices)]
+    assert unknown_words(words, [*texts, *FRAMES]) == []
+    for kind, text in STRANGELY.items():
+        assert unknown_words(words, [text]), kind
+    narrow = Words(words.kinds, words.codes)
+    for new, old in RELATED.items():
+        assert old in narrow.ids and new in words.ids and new not in narrow.ids, new
+    assert not (SMALL_WORDS | DISPENSABLE) & {"no", "not", "none", "fewer", "more", "other", "or"}
+
+
+def test_no_name_is_hidden_in_a_question(words: Words):
+    tokenizer = words.tokenizer()
+    for kind, pair in WIDER.items():
+        for text in (choices for texts in pair for choices in texts):
+            one = Wordings(words, {kind: ((spelled(text)[0],), ())}).put(
+                kind, {letter: [] for letter in "xlnmcqt"}, True, random.Random(0)
+            )
+            bare = spelled(text)[0]
+            for letter in "xlnmcqt":
+                bare = bare.replace(f"{{{letter}}}", " ")
+            assert tokenizer(f"{ASK}{bare}{ANSWER}", add_special_tokens=False)["input_ids"] == one.ids, text
+            assert not bool(words.members[one.ids[1:-1]].any()), text
+
+
+def test_rough_questions_keep_what_matters(words: Words):
+    slots = {"x": words.encode("hamburger")}
+    table = {"absent": (("Is there no {x} in the picture any more?",), ())}
+    rough, unknown = Wordings(words, table, rough=1.0), words.ids[UNKNOWN]
+    put = [rough.put("absent", slots, True, random.Random(seed)) for seed in range(60)]
+    small = {words.ids[word] for word in SMALL_WORDS | DISPENSABLE if word in words.ids}
+    kept = [i for i in Wordings(words, table).put("absent", slots, True, random.Random(0)).ids if i not in small]
+    frames = {i for text in FRAMES for i in words.encode(text)}
+    for one in put:
+        rest = iter(one.ids)
+        assert one.answer and all(i in rest for i in kept)
+        assert set(one.ids) <= set(kept) | small | {unknown} | frames
+    assert len({tuple(one.ids) for one in put}) > 30 and any(unknown in one.ids for one in put)
+
+
+def test_strange_wordings_have_the_blanks_of_the_package():
+    own = load_wording()
+    for kind, text in strange_wording().items():
+        assert ("{0}" in text, "{1}" in text) == ("{0}" in own[kind], "{1}" in own[kind]), kind
+
+
+# ------------------------------------------------------------------ the model it begins with
+
+
+def test_a_model_is_taken_up_with_more_words(tmp_path: Path):
+    shop = Workshop.open(replace(QUICK, code_steps=5), tmp_path / "shop", 1)
+    first = shop.model()
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    save(first, shop.preset.shape, shop.words, tmp_path / "first")
+    wide = shop.widened()
+    model = wide.model()
+    take_up(model, wide.words, tmp_path / "first")
+    table, known = (one.get_input_embeddings().weight.detach() for one in (model, first))
+    known = known.half().float()
+    old = list(shop.words.ids)
+    assert torch.equal(table[[wide.words.ids[word] for word in old]], known[[shop.words.ids[word] for word in old]])
+    for word, other in (("vanished", "disappear"), ("closely", UNKNOWN)):
+        apart = table[wide.words.ids[word]] - known[shop.words.ids[other]]
+        assert 0.0 < float(apart.norm()) < 0.6
+    state = first.state_dict()
+    for name, value in model.state_dict().items():
+        if "embed_tokens" not in name and "lm_head" not in name:
+            assert torch.equal(value, state[name].half().float()), name
+    narrow = Workshop.open(replace(QUICK, code_steps=5), tmp_path / "narrow", 1)
+    save(model, shop.preset.shape, wide.words, tmp_path / "wide")
+    with pytest.raises(ImgEditError, match="are not known"):
+        take_up(narrow.model(), narrow.words, tmp_path / "wide")
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def test_spoiled_pictures_repeat_and_differ(bench: Bench):
+    spoiler = Spoiler(bench)
+
+    def made(seed: int) -> torch.Tensor:
+        return spoiler.make(8, random.Random(seed), torch.Generator().manual_seed(seed)).after
+
+    assert torch.equal(made(1), made(1)) and not torch.equal(made(1), made(2))
+    assert made(1).shape == (8, 96, 96, 3) and made(1).dtype == torch.uint8
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_every_way_makes_pictures_that_can_be_asked_about(bench: Bench, way: str, monkeypatch):
+    monkeypatch.setattr("baselines.training.judge.spoiled.WAYS", {way: 1.0})
+    made = Spoiler(bench).make(12, random.Random(4), torch.Generator().manual_seed(4))
+    assert bool((made.before != made.after).flatten(1).any(1).float().mean() > 0.5)
+    assert sum(map(len, made.asked)) > 20
+    if way in ("blank", "speckle"):
+        assert not any(answer for row in made.asked for kind, _, answer in row if kind == "present")
+
+
+def test_spoiled_answers_are_the_exact_judges(bench: Bench):
+    assert isinstance(bench.engine.judge, ChecklistJudge)
+    made = Spoiler(bench).make(60, random.Random(5), torch.Generator().manual_seed(5))
+    answers = {(kind, answer) for row in made.asked for kind, _, answer in row}
+    assert {("absent", True), ("absent", False), ("present", True), ("present", False)} <= answers
+
+
+def test_one_side_is_edited(bench: Bench):
+    from baselines.training.judge.spoiled import _parted
+
+    source, base = torch.zeros(32, 32, 3, dtype=torch.uint8), torch.full((32, 32, 3), 9, dtype=torch.uint8)
+    for seed in range(8):
+        share = float((_parted(source, base, random.Random(seed)) == 9).float().mean())
+        assert 0.15 < share < 0.85
+
+
+def test_balance_asks_some_kinds_more_often(words: Words):
+    balance, dice = Balance({"absent": 3.0}), random.Random(0)
+    asked = [(kind, {"x": [9]}, answer) for kind in ("absent", "kept") for answer in (True, False)] * 4
+    wordings = Wordings(words, TAUGHT)
+    put = [one.kind for _ in range(200) for one in balance.pick(asked, 4, wordings, dice, 0.0)]
+    assert 2.2 < put.count("absent") / put.count("kept") < 4.0
+
+
+def test_a_wary_asker_leaves_out_what_hangs_on_the_task(words: Words):
+    world = World(words.kinds, 72, 9, pool=32)
+    asked = {}
+    for wary in (False, True):
+        asker = Asker(words, world.takes, {"absent": (("gone {x}?",), ())}, drop=0.0, wary=wary)
+        assert asker._banned
+        pairs = world.pairs(64, torch.Generator().manual_seed(0), Recipe(few=0.0), seen=False)
+        asked[wary] = asker.ask(pairs, 8, random.Random(0))
+        for row, questions in enumerate(asked[wary]):
+            was, now = pairs.sprite[row, 0].tolist(), pairs.sprite[row, 1].tolist()
+            new = {j for j in now if j >= 0 and j not in was}
+            for one in questions:
+                named = set(words.members[one.ids[2]].nonzero().flatten().tolist()) & set(was)
+                if wary and one.answer and named:
+                    assert not any(asker._banned.get(j, set()) & new for j in named)
+    assert asked[False] != asked[True]
