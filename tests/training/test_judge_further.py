@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 from baselines.training.judge.asking import Asker, Wordings
 from baselines.training.judge.kinds import Codes, Kinds
 from baselines.training.judge.learn import Workshop, take_up
-from baselines.training.judge.measure import strange_wording
+from baselines.training.judge.measure import _without_bans, strange_wording
 from baselines.training.judge.model import save
 from baselines.training.judge.plan import QUICK
 from baselines.training.judge.spoiled import WAYS, Spoiler
@@ -22,6 +22,8 @@ from baselines.training.judge.wider import DISPENSABLE, FRAMES, RELATED, STRANGE
 from baselines.training.judge.wording import FREELY, SMALL_WORDS, TAUGHT
 from baselines.training.judge.world import Recipe, World
 from benchmarks.audit.variants import WORDING
+from benchmarks.checklist.judging import finished_cases
+from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.checklist import ChecklistJudge
 from imgedit_gym.judges.prompting import load_wording
@@ -173,6 +175,19 @@ def test_spoiled_answers_are_the_exact_judges(bench: Bench):
     made = Spoiler(bench).make(60, random.Random(5), torch.Generator().manual_seed(5))
     answers = {(kind, answer) for row in made.asked for kind, _, answer in row}
     assert {("absent", True), ("absent", False), ("present", True), ("present", False)} <= answers
+
+
+def test_what_is_banned_is_left_out_of_the_question(bench: Bench):
+    engine = bench.engine
+    table = engine.batch.requirements
+    picture = engine.batch.images.clone()
+    kept = table.clone()
+    cases = finished_cases(engine, picture)
+    exact = ChecklistJudge().judge(cases).requirements.clone()
+    bare = _without_bans(ChecklistJudge(), cases)
+    assert torch.equal(table, kept)
+    absent = table[..., 0] == Kind.ABSENT
+    assert bool(absent.any()) and torch.equal(exact[~absent], bare[~absent]) and bool((bare >= exact).all())
 
 
 def test_one_side_is_edited(bench: Bench):
