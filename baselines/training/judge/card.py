@@ -126,9 +126,9 @@ agents', the plans' and those of `test-art` are of kinds that the training has, 
 the exact judge does not count it as gone where such a thing came, though "Is the hamburger gone?" is rightly answered
 yes.
 
-Free wordings are sentences that no stage saw. Nearly all of their words occur in other sentences of the training;
-unknown are {_listed(facts["unknown"]["free"])}. "Unknown words" are sentences that each have some that the vocabulary
-lacks: {_listed(facts["unknown"]["strange"])}.
+Free wordings are sentences that no stage saw, of words that occur in other sentences of the training; the vocabulary
+lacks of them: {_listed(facts["unknown"]["free"])}. "Unknown words" are sentences that each have some that it lacks:
+{_listed(facts["unknown"]["strange"])}.
 
 {tables}
 

@@ -84,6 +84,24 @@ def test_what_is_there_and_what_is_not():
     assert sum(right) / len(right) > 0.95
 
 
+def test_it_understands_sentences_that_it_never_learned():
+    from baselines.training.judge.measure import free_wording
+    from benchmarks.checklist.judging import finished_cases
+    from imgedit_gym.engine import Engine
+
+    n = 16
+    engine = Engine(n, split="test")
+    engine.reset(range(n), range(9100, 9100 + n))
+    cases = finished_cases(engine, engine.batch.images.clone())
+    judge = VlmJudge(quality="pixels")
+    plain = judge.judge(cases).requirements
+    asked = cases.wanted[..., 0] > 0
+    for which in (0, 1):
+        judge.questioner.wording = judge.questioner.wording | free_wording(which)
+        other = judge.judge(cases).requirements
+        assert float(((plain >= 0.5) == (other >= 0.5))[asked].float().mean()) > 0.85
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_an_environment_with_it(n: int):
     arguments = {"judge": "vlm", "image_size": 96}
