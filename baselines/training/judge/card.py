@@ -37,8 +37,8 @@ def draw_curves(folder: Path, path: Path) -> None:
     from matplotlib import pyplot
 
     logs = {stage: rows for stage in STAGES if (rows := read_log(folder, stage))}
-    shape = {"figsize": (4.2 * len(logs), 6.0), "squeeze": False, "constrained_layout": True}
-    figure, axes = pyplot.subplots(2, len(logs), **shape)
+    size = (4.2 * len(logs), 6.0)
+    figure, axes = pyplot.subplots(2, len(logs), figsize=size, squeeze=False, constrained_layout=True)
     for column, (stage, rows) in enumerate(logs.items()):
         above, below = axes[0, column], axes[1, column]
         above.set(title=stage, ylabel="loss" if column == 0 else "", yscale="log")
