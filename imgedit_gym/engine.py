@@ -28,7 +28,8 @@ REWARD_MODES = ("delta", "outcome", "additive")
 SMALLEST_IMAGE, LARGEST_IMAGE = 64, 512
 LONGEST_PLAN = 8
 STRETCH = 512
-"""Edits whose regions are drawn together; masks of more would be memory that is fetched anew in every step."""
+"""Edits whose regions are drawn together, if they are not all of one tool: masks of more would be memory that is
+fetched anew in every step."""
 _ARG = COLUMNS.index("arg")
 _ROW_STATE = (
     "plan_length",
@@ -384,7 +385,7 @@ class Engine:
         return Moves(steps, regions, acted)
 
     def _prepare(self, rows: torch.Tensor, actions: torch.Tensor, steps: StepBatch) -> None:
-        """Announce the regions of n actions, before the tools ask for them one after another."""
+        """Announce the regions of n actions, before they are asked for some at a time."""
         edits = (actions[:, 0] > 0).nonzero().flatten()
         if len(edits):
             self.regions.prepare(rows[edits], actions[edits, 1], steps.rows(edits))

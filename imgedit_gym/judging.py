@@ -116,7 +116,12 @@ class Judgements:
             else:
                 moves = None if moves is None else moves.take(rows)
                 cases = Cases(self._batch, self._checklist, self._taken(canvas, rows), due[rows], rows, moves)
-                self._ask(held, self._told, self._parts, rows, cases)
+                try:
+                    self._ask(held, self._told, self._parts, rows, cases)
+                except BaseException:
+                    # a part of the judge may still be at work on these pictures
+                    self._pictures = self._pictures[:0]
+                    raise
             self._stale.zero_()
         self._weigh(held, self._told, self._parts, self._batch.requirements, due)
         return rows

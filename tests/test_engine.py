@@ -1,5 +1,6 @@
 """Tests of the engine: batched episodes that are the same alone and in company."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -555,3 +556,20 @@ def test_a_tool_that_looks_at_more_than_verb_and_value_is_asked():
     told = engine.current_codes()[:, 1] % 2 == 0
     assert told.any() and not told.all()
     assert torch.equal(engine.tool_mask()[:, -1], told)
+
+
+def test_stretches_of_any_length_give_the_same_edits(monkeypatch):
+    found = []
+    for stretch in (1, 3, 512):
+        monkeypatch.setattr("imgedit_gym.engine.STRETCH", stretch)
+        draw = np.random.default_rng(0)
+        engine = Engine(24, image_size=64)
+        engine.reset(range(24), range(24))
+        for _ in range(2):
+            # few tools, so that some are chosen by more than a stretch
+            tools, regions = draw.choice([0, 3, 4, 9, 20], 24), draw.integers(0, 65, 24)
+            result = engine.step(torch.from_numpy(np.stack([tools, regions], 1)))
+        found.append((engine.canvas.clone(), result.problems, result.changed, result.reward))
+    assert int((found[0][2] > 0).sum()) > 5
+    for other in found[1:]:
+        assert all(torch.equal(one, same) for one, same in zip(found[0], other, strict=True))

@@ -58,7 +58,7 @@ class Cases:
     Attributes:
         batch: The tasks.
         checklist: Measures canvases against the batch.
-        canvas: The pictures, ``uint8 [N, H, W, 3]``.
+        canvas: The pictures, ``uint8 [N, H, W, 3]``; they hold only until the judge has answered.
         due: ``int32 [N]``; which requirements count, see :func:`imgedit_gym.judges.weighing.weigh`.
         rows: Which task of the batch each picture belongs to, ``int64 [N]``; ``None`` for picture i and task i.
         moves: What was done last to the pictures; ``None`` where nothing was, as after a reset.

@@ -4,12 +4,19 @@
 import torch
 import warp as wp
 
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.kernels.runtime import lanes_of, launch
 
 
 @wp.func_native("""
-    const int size = source.shape[0], first = size / lanes * lane, end = lane + 1 < lanes ? first + size / lanes : size;
+    const int size = source.shape[0];
+#if defined(__CUDA_ARCH__)
+    // neighbouring threads, neighbouring bytes
+    for (int i = lane; i < size; i += lanes) target.data[i] = source.data[i];
+#else
+    const int first = size / lanes * lane, end = lane + 1 < lanes ? first + size / lanes : size;
     for (int i = first; i < end; ++i) target.data[i] = source.data[i];
+#endif
 """)
 def _copy_part(source: wp.array(dtype=wp.uint8), lane: int, lanes: int, target: wp.array(dtype=wp.uint8)): ...
 
@@ -37,10 +44,18 @@ def copy_rows(source: torch.Tensor, origins: torch.Tensor, rows: torch.Tensor, t
         origins: Which row of ``source`` each is, ``int64 [n]``; -1 none, which changes nothing.
         rows: Where each goes, ``int64 [n]``, each once.
         target: ``[B, ...]`` like ``source``, contiguous, written.
+
+    Raises:
+        ImgEditError: If the tensors' rows are not alike.
     """
-    lanes = lanes_of(rows.device, 64)
+    if source.dtype != target.dtype or source.shape[1:] != target.shape[1:]:
+        raise ImgEditError(
+            f"copy_rows: expected rows of {target.dtype} {list(target.shape[1:])}; "
+            f"found {source.dtype} {list(source.shape[1:])}"
+        )
+    lanes = lanes_of(target.device, 64)
     inputs = [_as_bytes(source), origins, rows, lanes, _as_bytes(target)]
-    launch(_copy_rows, (len(rows), lanes), inputs, rows.device)
+    launch(_copy_rows, (len(rows), lanes), inputs, target.device)
 
 
 def _as_bytes(tensor: torch.Tensor) -> torch.Tensor:

@@ -220,6 +220,7 @@ class _Part:
             self._record(size, inputs)
             return
         if size != self._size:
+            self._check(size)
             self._launch.bounds.__init__(size)
             self._size = size
         held, known = self._held, self._known
@@ -236,6 +237,11 @@ class _Part:
                     held[at] = mark
         for at in self._structs:  # whose members may be others since
             self._put(at)
+
+    def _check(self, size: tuple[int, ...]) -> None:
+        dims = self._kernel.adj.kernel_dim
+        if len(size) != dims:
+            raise ImgEditError(f"{self._kernel.key}: expected a launch over {dims} dimensions; found {size}")
 
     def _set_tensor(self, at: int, item: torch.Tensor) -> None:
         """Have an array argument describe a tensor: address, shape and strides."""
@@ -267,6 +273,7 @@ class _Part:
             for item, kind in zip(inputs, self._types, strict=True)
         ]
         launch = wp.launch(self._kernel, dim=size, inputs=ready, device=str(self._device), record_cmd=True)
+        self._check(size)
         launch.fwd_args = None
         self._launch = launch
         self._size = size

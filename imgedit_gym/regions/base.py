@@ -29,7 +29,7 @@ class RegionProvider(Protocol):
         ...
 
     def prepare(self, rows: torch.Tensor, index: torch.Tensor, steps: StepBatch) -> None:
-        """Told once a step of all regions that :meth:`regions` is about to be asked for, tool by tool.
+        """Told once a step of all regions that :meth:`regions` is about to be asked for, some at a time.
 
         Providers that ask a model ask it here, once for all environments; the others have nothing to do.
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.kernels.rows import copy_rows
 
 
@@ -21,3 +22,11 @@ def test_numbers_that_are_none_stay_what_they_are():
     target = torch.zeros(1, 3)
     copy_rows(source, torch.tensor([0]), torch.tensor([0]), target)
     assert torch.equal(source.view(torch.int32), target.view(torch.int32))
+
+
+@pytest.mark.parametrize("target", [torch.zeros(4, 6), torch.zeros(4, 7, dtype=torch.float64)])
+def test_rows_that_are_not_alike_are_refused(target):
+    kept = target.clone()
+    with pytest.raises(ImgEditError, match="expected rows of"):
+        copy_rows(torch.ones(2, 7), torch.tensor([0]), torch.tensor([0]), target)
+    assert torch.equal(target, kept)

@@ -17,7 +17,7 @@ from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.registry import PIXEL_TOOLS, REGIONS, TOOLS
 from imgedit_gym.core.steps import StepBatch
 from imgedit_gym.kernels import runtime
-from imgedit_gym.kernels.runtime import get_num_threads, launch, set_num_threads
+from imgedit_gym.kernels.runtime import get_num_threads, launch, set_num_threads, struct_of
 
 CPU = torch.device("cpu")
 
@@ -47,6 +47,18 @@ def _sum_seen(
     i = wp.tid()
     if seen[i] != wp.uint8(0):
         out[i] = colors[i][0] + colors[i][1] + colors[i][2]
+
+
+@wp.struct
+class _Table:
+    factor: float
+    values: wp.array(dtype=wp.float32)
+
+
+@wp.kernel
+def _look_up(table: _Table, rows: wp.array(dtype=wp.int64), out: wp.array(dtype=wp.float32)):
+    i = wp.tid()
+    out[i] = table.factor * table.values[int(rows[i])]
 
 
 @wp.kernel
@@ -210,3 +222,39 @@ def test_the_default_is_every_cpu_the_process_may_use():
     code = "from imgedit_gym.kernels.runtime import get_num_threads; print(get_num_threads())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) == len(os.sched_getaffinity(0))
+
+
+def _sums_of(colors: torch.Tensor, n: int) -> list[float]:
+    out = torch.zeros(n)
+    launch(_sum_seen, n, [colors, torch.ones(n, dtype=torch.bool), out], CPU)
+    return out.tolist()
+
+
+def test_tensors_may_be_longer_shorter_and_laid_out_otherwise_than_last_time():
+    colors = torch.arange(12.0).reshape(4, 3)
+    assert _sums_of(colors, 4) == [3, 12, 21, 30]
+    assert _sums_of(colors[1:], 3) == [12, 21, 30]
+    assert _sums_of(torch.ones(3), 1) == [3]  # one colour, without a dimension of its own
+    assert _sums_of(colors[::2], 2) == [3, 21]
+    assert _sums_of(torch.cat([colors, colors]), 8) == [3, 12, 21, 30] * 2
+    assert _sums_of(colors[:0], 0) == []
+    assert _sums_of(colors[3:], 1) == [30]
+
+
+def test_another_struct_and_other_members_are_seen():
+    def look_up(table: _Table) -> list[float]:
+        out = torch.zeros(2)
+        launch(_look_up, 2, [table, torch.tensor([1, 0]), out], CPU)
+        return out.tolist()
+
+    first = struct_of(_Table, {"values": torch.tensor([1.0, 2.0])}, factor=1.0)
+    assert look_up(first) == [2, 1]
+    assert look_up(struct_of(_Table, {"values": torch.tensor([5.0, 6.0])}, factor=10.0)) == [60, 50]
+    assert look_up(first) == [2, 1]
+    first.factor = 3.0
+    assert look_up(first) == [6, 3]
+
+
+def test_a_launch_over_other_dimensions_is_refused():
+    with pytest.raises(ImgEditError, match="expected a launch over 1 dimensions"):
+        launch(_look_up, (1, 1), [_Table(), torch.zeros(1, dtype=torch.int64), torch.zeros(1)], CPU)

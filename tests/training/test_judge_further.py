@@ -1,6 +1,8 @@
 """Tests of the last stage of the judge's training: many more wordings, and pictures that are hard to judge."""
 
 import random
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import torch
 
 pytest.importorskip("transformers")
 
+from baselines.training.judge.__main__ import main
 from baselines.training.judge.asking import Asker, Wordings
 from baselines.training.judge.kinds import Codes, Kinds
-from baselines.training.judge.learn import Workshop, take_up
+from baselines.training.judge.learn import Workshop, learn_further, take_up
 from baselines.training.judge.measure import _without_bans, strange_wording
 from baselines.training.judge.model import save
 from baselines.training.judge.plan import QUICK
@@ -57,8 +60,11 @@ def test_what_is_measured_is_not_taught():
     taught = {one for text in taught for one in spelled(text)}
     held = [text for pair in FREELY.values() for texts in pair for text in texts] + list(STRANGELY.values())
     assert not taught.intersection(text.lower() for text in held)
-    audit = {text.replace("{0}", "{x}").lower() for text in load_wording("paraphrase.v1", WORDING).values()}
-    assert not taught & audit
+
+    def bare(texts: Iterable[str]) -> set[str]:
+        return {re.sub(r"\{\w+\}", "_", text).lower() for text in texts}
+
+    assert not bare(taught) & bare(load_wording("paraphrase.v1", WORDING).values())
 
 
 def test_blanks_are_those_that_are_filled(words: Words):
@@ -145,6 +151,15 @@ def test_a_model_is_taken_up_with_more_words(tmp_path: Path):
     save(model, shop.preset.shape, wide.words, tmp_path / "wide")
     with pytest.raises(ImgEditError, match="are not known"):
         take_up(narrow.model(), narrow.words, tmp_path / "wide")
+    other = replace(QUICK, code_steps=5, shape=replace(QUICK.shape, inner=QUICK.shape.inner * 2))
+    large = Workshop.open(other, tmp_path / "large", 1).widened()
+    with pytest.raises(ImgEditError, match="this preset's sizes"):
+        take_up(large.model(), large.words, tmp_path / "first")
+
+
+def test_a_stage_goes_on_only_from_what_it_began_with(tmp_path: Path):
+    with pytest.raises(ImgEditError, match="weights of a finished model"):
+        learn_further(Workshop.open(replace(QUICK, code_steps=5), tmp_path, 1).widened(), tmp_path / "nothing")
 
 
 # ------------------------------------------------------------------ pictures
@@ -170,7 +185,7 @@ def test_every_way_makes_pictures_that_can_be_asked_about(bench: Bench, way: str
         assert not any(answer for row in made.asked for kind, _, answer in row if kind == "present")
 
 
-def test_spoiled_answers_are_the_exact_judges(bench: Bench):
+def test_spoiled_pictures_are_asked_about_both_ways(bench: Bench):
     assert isinstance(bench.engine.judge, ChecklistJudge)
     made = Spoiler(bench).make(60, random.Random(5), torch.Generator().manual_seed(5))
     answers = {(kind, answer) for row in made.asked for kind, _, answer in row}
@@ -178,16 +193,19 @@ def test_spoiled_answers_are_the_exact_judges(bench: Bench):
 
 
 def test_what_is_banned_is_left_out_of_the_question(bench: Bench):
-    engine = bench.engine
-    table = engine.batch.requirements
-    picture = engine.batch.images.clone()
-    kept = table.clone()
-    cases = finished_cases(engine, picture)
-    exact = ChecklistJudge().judge(cases).requirements.clone()
-    bare = _without_bans(ChecklistJudge(), cases)
-    assert torch.equal(table, kept)
-    absent = table[..., 0] == Kind.ABSENT
-    assert bool(absent.any()) and torch.equal(exact[~absent], bare[~absent]) and bool((bare >= exact).all())
+    table = bench.engine.batch.requirements
+    kept, absent = table.clone(), table[..., 0] == Kind.ABSENT
+
+    class Watched(ChecklistJudge):
+        def judge(self, cases):
+            self.asked = cases.wanted.clone()
+            return super().judge(cases)
+
+    cases, judge = finished_cases(bench.engine, bench.engine.batch.images.clone()), Watched()
+    bare, exact = _without_bans(judge, cases), ChecklistJudge().judge(cases).requirements
+    assert bool((kept[absent][:, 3] >= 0).any()) and bool((judge.asked[absent][:, 3] == -1).all())
+    assert torch.equal(judge.asked[~absent], kept[~absent]) and torch.equal(table, kept)
+    assert torch.equal(exact[~absent], bare[~absent]) and bool((bare >= exact).all())
 
 
 def test_one_side_is_edited(bench: Bench):
@@ -223,3 +241,10 @@ def test_a_wary_asker_leaves_out_what_hangs_on_the_task(words: Words):
                 if wary and one.answer and named:
                     assert not any(asker._banned.get(j, set()) & new for j in named)
     assert asked[False] != asked[True]
+
+
+def test_a_model_to_begin_with_goes_with_the_last_stage_alone(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["judge", "--stage", "joint", "--start", "somewhere"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--start goes with --stage further; found --stage joint" in capsys.readouterr().err

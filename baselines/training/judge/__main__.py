@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("--font", help="another emoji font, to measure on the split test-art")
     parser.add_argument("--note", action="append", default=[], help="line for the model card")
     arguments = parser.parse_args()
+    if arguments.start and arguments.stage != "further":
+        parser.error(f"--start goes with --stage further; found --stage {arguments.stage}")
     if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
         os.environ.update(_ENVIRONMENT)
         os.execv(sys.executable, [sys.executable, "-m", "baselines.training.judge", *sys.argv[1:]])

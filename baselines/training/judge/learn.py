@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.vlm.mosaic import mosaic
 from imgedit_gym.models.loading import load_image_text_model
 
+WEIGHTS = "model.safetensors"
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
 TOKEN_NOISE = 0.08
@@ -95,9 +97,11 @@ def is_vision(name: str) -> bool:
     return "vision_tower" in name or "projector" in name
 
 
-def begin(shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool]) -> Stage[Course]:
-    """A stage of the training, where it was left."""
-    return Stage(shop.folder, shop.preset.courses[name], name, parts, chosen, shop.settings)
+def begin(
+    shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool], origin: str = ""
+) -> Stage[Course]:
+    """A stage of the training, where it was left; ``origin`` says what else it began with."""
+    return Stage(shop.folder, shop.preset.courses[name], name, parts, chosen, shop.settings + origin)
 
 
 class Drawer:
@@ -242,7 +246,8 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     torch.manual_seed(shop.seed + 3)
     aids = Aids(shop.words)
     fresh = not (shop.folder / "further.pt").exists()
-    stage = begin(shop, "further", {"model": model, "aid": aids}, lambda name: True)
+    origin = f", begun with {_digest(start / WEIGHTS)}, words {_digest(shop.words.tokens)}"
+    stage = begin(shop, "further", {"model": model, "aid": aids}, lambda name: True, origin)
     if stage.done:
         return model
     if fresh:
@@ -252,6 +257,14 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     asker = Asker(shop.words, drawer.worlds[0].takes, table, rough=stage.course.rough, wary=True, shares=SHARES_FURTHER)
     _teach(shop, stage, model, aids, drawer, asker)
     return model
+
+
+def _digest(what: Path | Sequence[str]) -> str:
+    """Short name of a file's content, or of words."""
+    if isinstance(what, Path) and not what.is_file():
+        raise ImgEditError(f"{what}: expected the weights of a finished model; found no such file")
+    content = what.read_bytes() if isinstance(what, Path) else json.dumps(list(what)).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 @torch.no_grad()
@@ -276,6 +289,12 @@ def take_up(model: Any, words: Words, folder: Path) -> None:
             table[row] += 0.03 * torch.randn(len(table[row]), generator=draw)
     for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
         state[name] = table
+    wanted = model.state_dict()
+    unlike = [name for name, value in wanted.items() if name not in state or state[name].shape != value.shape]
+    if unlike:
+        raise ImgEditError(
+            f"{folder}: expected a model of this preset's sizes; {unlike[0]} and {len(unlike) - 1} more differ"
+        )
     model.load_state_dict(state)
 
 

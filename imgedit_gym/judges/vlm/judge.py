@@ -31,7 +31,8 @@ class VlmJudge(QuestionJudge):
         device: Where the model runs; ``None`` for the pictures' device.
         dtype: Name of a torch type, such as ``"bfloat16"``; ``"auto"``: float32 on a CPU, elsewhere as stored.
         smallest_mass: Probability that must lie on valid answers, in [0, 1].
-        max_tokens: Tokens read in one pass at most, padding included: what bounds memory.
+        max_tokens: Tokens read in one pass at most, padding included, unless one picture's questions are more: what
+            bounds memory.
         preservation: Who says how far the rest was kept: a judge, or ``"ask"``.
         quality: Who says how free of damage the picture is: ``"ask"``, or a judge.
         combine: How E, P and Q make the score.

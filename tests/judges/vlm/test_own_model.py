@@ -88,18 +88,25 @@ def test_it_understands_sentences_that_it_never_learned():
     from baselines.training.judge.measure import free_wording
     from benchmarks.checklist.judging import finished_cases
     from imgedit_gym.engine import Engine
+    from imgedit_gym.orchestrators.base import carry_out
+    from imgedit_gym.orchestrators.oracle import OracleOrchestrator
 
-    n = 16
+    n = 12
     engine = Engine(n, split="test")
     engine.reset(range(n), range(9100, 9100 + n))
-    cases = finished_cases(engine, engine.batch.images.clone())
+    untouched = engine.batch.images.clone()
+    carry_out(engine, OracleOrchestrator(), torch.arange(n))
+    pictures, rows = torch.cat([untouched, engine.canvas]), torch.arange(n).repeat(2)
+    cases = finished_cases(engine, pictures, rows)
     judge = VlmJudge(quality="pixels")
     plain = judge.judge(cases).requirements
     asked = cases.wanted[..., 0] > 0
     for which in (0, 1):
         judge.questioner.wording = judge.questioner.wording | free_wording(which)
         other = judge.judge(cases).requirements
-        assert float(((plain >= 0.5) == (other >= 0.5))[asked].float().mean()) > 0.85
+        same = (plain >= 0.5) == (other >= 0.5)
+        for holds in (asked & (plain >= 0.5), asked & (plain < 0.5)):
+            assert int(holds.sum()) > 20 and float(same[holds].float().mean()) > 0.8
 
 
 @pytest.mark.parametrize("n", [1, 3])
