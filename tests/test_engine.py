@@ -397,8 +397,6 @@ def test_branches_from_a_state_are_equal(started, seed):
 
 
 def test_states_keep_plans_and_users_tasks(started):
-    import numpy as np
-
     engine, other = started(2), started(2, first=7)
     image = np.full((64, 64, 3), 120, np.uint8)
     task = {"image": image, "instruction": "make it mine", "plan": ["add the pumpkin", "adjust the picture to darker"]}
