@@ -192,6 +192,21 @@ def test_spoiled_pictures_are_asked_about_both_ways(bench: Bench):
     assert {("absent", True), ("absent", False), ("present", True), ("present", False)} <= answers
 
 
+def test_spoiled_pictures_are_asked_about_as_the_exact_judge_sees_them(bench: Bench, monkeypatch):
+    judged, told = [], []
+    judge = bench.engine.judge.judge
+    monkeypatch.setattr(bench.engine.judge, "judge", lambda cases: judged.append(cases) or judge(cases))
+    monkeypatch.setattr(bench, "questions", lambda *given: told.append(given) or [])
+    made = Spoiler(bench).make(30, random.Random(6), torch.Generator().manual_seed(6))
+    (cases,) = judged
+    assert torch.equal(cases.canvas, made.after) and torch.equal(bench.engine.batch.images[cases.rows], made.before)
+    exact = ChecklistJudge().judge(cases)
+    assert [row for row, *_ in told] == cases.rows.tolist()
+    for i, (_, values, preserved, quality, _) in enumerate(told):
+        assert torch.equal(values, exact.requirements[i]) and torch.equal(preserved, exact.preserved[i])
+        assert quality == float(exact.quality[i])
+
+
 def test_what_is_banned_is_left_out_of_the_question(bench: Bench):
     table = bench.engine.batch.requirements
     kept, absent = table.clone(), table[..., 0] == Kind.ABSENT
