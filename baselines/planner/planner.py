@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from PIL import Image
 
+from baselines.planner.joining import in_order
+from baselines.planner.marks import Marks, due_of
 from baselines.planner.model import SETTINGS, prompt
 from baselines.training.judge.model import image_tokens
 from imgedit_gym.art.catalogue import load_catalogue
@@ -21,7 +23,7 @@ from imgedit_gym.engine import LONGEST_PLAN
 from imgedit_gym.judges.vlm.mosaic import mosaic
 from imgedit_gym.models.loading import load_image_text_model
 from imgedit_gym.planners.decoding import write_plans
-from imgedit_gym.planners.grammar import PlanGrammar
+from imgedit_gym.planners.grammar import PlanGrammar, State
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "planner"
 """Folder of the weights that come with the package."""
@@ -47,6 +49,7 @@ class Planner:
         edge: Edge in pixels that pictures are reduced to; 0 for a model with eyes of its own.
         name: Names the weights.
         vision: Digest of the image encoder behind it, if it is the package's.
+        marks: Tells which things a plan must speak of, if it is the package's.
     """
 
     model: Any
@@ -55,6 +58,7 @@ class Planner:
     edge: int = 0
     name: str = ""
     vision: str = ""
+    marks: Marks | None = None
 
     @classmethod
     def load(
@@ -79,7 +83,13 @@ class Planner:
         name = str(WEIGHTS if model is None else model)
         edge, vision = _settings(Path(name) / SETTINGS)
         loaded = load_image_text_model(name, None, device, dtype)
-        return cls.of(loaded.model, loaded.processor, edge, max_steps, loaded.name, vision)
+        marks = None
+        if edge:
+            text = loaded.model.config.text_config
+            marks = Marks.load(Path(name), text.hidden_size, text.num_hidden_layers)
+        if marks is not None:
+            marks = marks.to(device)
+        return cls.of(loaded.model, loaded.processor, edge, max_steps, loaded.name, vision, marks)
 
     @classmethod
     def of(
@@ -90,12 +100,24 @@ class Planner:
         max_steps: int = LONGEST_PLAN,
         name: str = "",
         vision: str = "",
+        marks: Marks | None = None,
     ) -> Planner:
         """A planner of a model at hand."""
         tokenizer = processor.tokenizer
         objects = [item.name for item in load_catalogue().objects]
         grammar = PlanGrammar(tokenizer, tokenizer.eos_token_id, objects, load_goals().headlines, max_steps)
-        return cls(model, processor, grammar, edge, name, vision)
+        return cls(model, processor, grammar, edge, name, vision, marks)
+
+    @property
+    def own_marks(self) -> Marks:
+        """The marks of a planner that has some.
+
+        Raises:
+            ImgEditError: If it has none.
+        """
+        if self.marks is None:
+            raise ImgEditError(f"{self.name or 'the planner'}: expected one with marks; found none beside its weights")
+        return self.marks
 
     def plan(
         self,
@@ -143,10 +165,23 @@ class Planner:
         plans: list[Plan] = []
         for start in range(0, len(requests), _ROWS):
             part = slice(start, start + _ROWS)
+            seen = tokens[part].to(self.model.device)
             with torch.inference_mode():
-                inputs = prompt(self.model, ids, tokens[part].to(self.model.device), read[part])
-            plans += write_plans(self.model, self.grammar, inputs, temperature, seeds[part])
+                inputs = prompt(self.model, ids, seen, read[part])
+            starts = None if self.marks is None else self._starts(self.marks, inputs, seen, temperature, seeds[part])
+            written = write_plans(self.model, self.grammar, inputs, temperature, seeds[part], starts)
+            plans += written if starts is None else map(in_order, written)
         return plans
+
+    def _starts(
+        self, marks: Marks, inputs: dict[str, Any], tokens: torch.Tensor, temperature: float, seeds: Sequence[Any]
+    ) -> list[State]:
+        """States from which plans can only be written that speak of all things that are due and of no others."""
+        starts = []
+        for row, chances in enumerate(marks.chances(self.model, inputs, tokens)):
+            due = set(due_of(chances, temperature, seeds[row] if temperature > 0 else None)) & self.grammar.things
+            starts.append(self.grammar.start_with(due, self.grammar.things - due))
+        return starts
 
     def read(self, images: torch.Tensor, requests: Sequence[str]) -> Any:
         """What a model with eyes of its own takes: pictures and requests, padded on the left."""

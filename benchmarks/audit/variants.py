@@ -89,7 +89,7 @@ def in_other_words(judge: Judge, engine: Engine) -> Iterator[None]:
     phrasings = engine.batch.phrasings.clone()
     engine.batch.phrasings.copy_(_next_phrasings(engine))
     for one in found:
-        one.questioner.wording = load_wording("paraphrase.v1", WORDING)
+        one.questioner.wording = load_wording("paraphrase.v2", WORDING)
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import features
 
+from imgedit_gym.core.checklist import BAN
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.tasks import TaskBatch
 
@@ -81,10 +82,12 @@ def _cells(thumbnail: str) -> np.ndarray:
 def task_digest(tasks: Any, batch: TaskBatch, row: int) -> str:
     """What a task says and asks for, as 32 hexadecimal digits: words and numbers of whole steps, no pixel."""
     kept = [tasks.label_name(batch, row, label) for label in batch.keep[row].nonzero().flatten().tolist()]
+    asked = tasks.requirements(batch, row)
     content = {
         "instruction": tasks.instruction(batch, row),
         "plan": [[step.verb, step.target, step.value] for step in tasks.oracle_plan(batch, row)],
-        "requirements": [[item.kind.name, item.text, item.step] for item in tasks.requirements(batch, row)],
+        # what is banned follows from the goal; its words were added after the first suites were drawn
+        "requirements": [[item.kind.name, item.text.partition(BAN)[0], item.step] for item in asked],
         "keep": kept,
     }
     return sha256(canonical(content))[:32]

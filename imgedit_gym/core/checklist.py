@@ -45,6 +45,9 @@ class Kind(IntEnum):
     how far it was wrong, ``slot`` where, -1 everywhere."""
 
 
+BAN = " and no new "
+"""Between what must go and what may not come instead, in the sentence of an ``ABSENT``."""
+
 COLUMNS = ("kind", "step", "slot", "arg", "count")
 """Columns of ``TaskBatch.requirements``; ``step`` is the plan step from which on the requirement counts."""
 
@@ -55,7 +58,7 @@ class Requirement:
 
     Attributes:
         kind: What is measured.
-        text: A sentence, such as ``"no hamburger"``.
+        text: A sentence, such as ``"no hamburger and no new meat or fish"``.
         step: Index of the oracle's plan step that serves it.
     """
 

@@ -80,7 +80,7 @@ class ClipJudge(Judge):
             raise ImgEditError(f"batch_size must be a whole number of at least 1; found {batch_size!r}")
         self.measure, self.full = measure, float(full)
         self.combine = combination(combine)
-        self._before, self._after = load_wording("clip_before.v1"), load_wording("clip_after.v1")
+        self._before, self._after = load_wording("clip_before.v2"), load_wording("clip_after.v2")
         self.prompt_hash = hash_of(*(f"{k}: {v}" for words in (self._before, self._after) for k, v in words.items()))
         self._encoder = load_encoder(str(model), revision, device, batch_size)
         kept: Judge = JUDGES.build(preservation)

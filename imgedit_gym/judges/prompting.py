@@ -45,7 +45,7 @@ class Prompt:
 
 
 @lru_cache(maxsize=8)
-def load_wording(name: str = "wording.v1", folder: Path = FOLDER) -> dict[str, str]:
+def load_wording(name: str = "wording.v2", folder: Path = FOLDER) -> dict[str, str]:
     """Read a file of lines ``key: text``; lines that begin with # are comments.
 
     Raises:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgedit_gym.core.checklist import Kind, Requirement
+from imgedit_gym.core.checklist import BAN, Kind, Requirement
 from imgedit_gym.judges.base import Cases
 from imgedit_gym.judges.prompting import Prompt, hash_of, load_wording
 
@@ -103,7 +103,7 @@ class Questioner:
         self.mode, self.preservation, self.quality, self.as_json = mode, preservation, quality, as_json
         self.checklist = Prompt.load("checklist.v1")
         self.rate_execution, self.rate_quality = Prompt.load("execution.v1"), Prompt.load("quality.v1")
-        self.wording, self.answers = load_wording("wording.v1"), load_wording("answers.v1")
+        self.wording, self.answers = load_wording("wording.v2"), load_wording("answers.v1")
         prompts = (self.checklist, self.rate_execution, self.rate_quality)
         lines = (*self.wording.items(), *self.answers.items())
         self.prompt_hash = hash_of(
@@ -162,6 +162,9 @@ class Questioner:
         return self.answers[f"json_{kind}"].format(count=count) if self.as_json else self.answers[kind]
 
 
+OTHER = "other"
+"""The wording of a requirement in words of its own."""
+
 _FORMS: dict[Kind, re.Pattern[str]] = {
     Kind.ABSENT: re.compile(r"no (.+)"),
     Kind.PRESENT: re.compile(r"at least (\d+) of (.+)"),
@@ -175,8 +178,11 @@ _FORMS: dict[Kind, re.Pattern[str]] = {
 }
 
 
-_SPAN = re.compile(r"at least (\d+) and at most (\d+) of (.+)")
-"""A count with a lower bound, too."""
+_FULLER: dict[Kind, tuple[str, re.Pattern[str]]] = {
+    Kind.ABSENT: ("banned", re.compile(rf"no (.+){BAN}(.+)")),
+    Kind.COUNT: ("span", re.compile(r"at least (\d+) and at most (\d+) of (.+)")),
+}
+"""Forms that ask for more: that nothing of a set has come in the thing's stead, or that some are left."""
 
 
 def question_of(requirement: Requirement, wording: dict[str, str] | None = None) -> str:
@@ -187,14 +193,18 @@ def question_of(requirement: Requirement, wording: dict[str, str] | None = None)
         wording: A question with blanks by kind, from a file of prompts; by default the package's.
     """
     wording = load_wording() if wording is None else wording
-    span = _SPAN.fullmatch(requirement.text) if requirement.kind is Kind.COUNT else None
-    if span is not None:
-        return wording["span"].format(*span.groups())
+    key, words = parts_of(requirement)
+    if requirement.kind is Kind.HEADLINE and key != OTHER:
+        words = (" or ".join(f'"{text}"' for text in words[0].split(" or ")),)
+    return wording[key].format(*words)
+
+
+def parts_of(requirement: Requirement) -> tuple[str, tuple[str, ...]]:
+    """Which of the wordings asks for a requirement, and the words in its blanks."""
+    key, form = _FULLER.get(requirement.kind, ("", None))
+    found = None if form is None else form.fullmatch(requirement.text)
+    if found is not None:
+        return key, found.groups()
     form = _FORMS.get(requirement.kind)
     found = None if form is None else form.fullmatch(requirement.text)
-    if found is None:
-        return wording["other"].format(requirement.text)
-    words = found.groups()
-    if requirement.kind is Kind.HEADLINE:
-        words = (" or ".join(f'"{text}"' for text in words[0].split(" or ")),)
-    return wording[requirement.kind.name.lower()].format(*words)
+    return (OTHER, (requirement.text,)) if found is None else (requirement.kind.name.lower(), found.groups())

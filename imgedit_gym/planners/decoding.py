@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from imgedit_gym.core.plan import Plan
-from imgedit_gym.planners.grammar import PlanGrammar
+from imgedit_gym.planners.grammar import PlanGrammar, State
 
 
 class Constrained:
@@ -22,11 +22,19 @@ class Constrained:
         rows: Plans written at a time.
         temperature: 0 for the likeliest token; above 0 tokens are drawn.
         seeds: One for each row, where tokens are drawn.
+        starts: State in which each row begins; that of the grammar if none are named.
     """
 
-    def __init__(self, grammar: PlanGrammar, rows: int, temperature: float, seeds: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        grammar: PlanGrammar,
+        rows: int,
+        temperature: float,
+        seeds: Sequence[Any],
+        starts: Sequence[State] | None = None,
+    ) -> None:
         self._grammar, self._temperature = grammar, temperature
-        self._states = [grammar.start] * rows
+        self._states = [grammar.start] * rows if starts is None else list(starts)
         self._draws = [np.random.default_rng(seed) for seed in seeds] if temperature > 0 else []
         self._begun = False
 
@@ -50,7 +58,12 @@ class Constrained:
 
 @torch.inference_mode()
 def write_plans(
-    model: Any, grammar: PlanGrammar, inputs: Mapping[str, Any], temperature: float = 0.0, seeds: Sequence[Any] = ()
+    model: Any,
+    grammar: PlanGrammar,
+    inputs: Mapping[str, Any],
+    temperature: float = 0.0,
+    seeds: Sequence[Any] = (),
+    starts: Sequence[State] | None = None,
 ) -> list[Plan]:
     """Let a model write one plan for each row of its inputs.
 
@@ -60,11 +73,12 @@ def write_plans(
         inputs: What the model takes, padded on the left, with ``attention_mask``.
         temperature: 0 for the likeliest plan, token by token; above 0 plans are drawn.
         seeds: What ``numpy.random.default_rng`` takes, one for each row, where plans are drawn.
+        starts: State of the grammar in which each row begins, such as one of :meth:`PlanGrammar.start_with`.
     """
     rows = len(inputs["attention_mask"])
     written = model.generate(
         **inputs,
-        logits_processor=[Constrained(grammar, rows, temperature, seeds)],
+        logits_processor=[Constrained(grammar, rows, temperature, seeds, starts)],
         max_new_tokens=grammar.longest,
         do_sample=False,
         eos_token_id=grammar.end,

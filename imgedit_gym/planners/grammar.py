@@ -28,10 +28,12 @@ class State:
         line: Number of the line, from 1; 0 after the end.
         places: Nodes of the line's automaton that the tokens so far may have led to, each with what was used up on the
             way there.
+        due: What must be used up before the plan may end, unless it has its full length.
     """
 
     line: int
     places: frozenset[tuple[int, frozenset[str]]]
+    due: frozenset[str] = frozenset()
 
 
 _OVER = State(0, frozenset())
@@ -72,6 +74,7 @@ class PlanGrammar:
     Attributes:
         start: State before the first token.
         longest: Most tokens of a plan, with the end.
+        things: Objects that steps may concern.
 
     Raises:
         ImgEditError: If the tokenizer does not give the text of a line back.
@@ -81,6 +84,7 @@ class PlanGrammar:
         self, tokenizer: Any, end: int, objects: Sequence[str], headlines: Sequence[str], max_steps: int
     ) -> None:
         self.end, self.max_steps = end, max_steps
+        self.things = frozenset(objects)
         self._tokenizer = tokenizer
         self._spelled: dict[str, list[int]] = {}
         self._edges: list[dict[int, list[tuple[int, str]]]] = [{}, {}]
@@ -114,13 +118,24 @@ class PlanGrammar:
     def _draw(self, verb: str, targets: Iterable[str], values: Iterable[str]) -> None:
         """Add the lines of a verb: piece after piece, from the start of a line to its end."""
         node, parts = _START, _parts(verb, targets, values)
+        # a verb must not be written when all that it could concern is used up
+        ahead = frozenset(parts[1].values()) if targets and "" not in parts[1].values() else frozenset()
         for at, part in enumerate(parts):
             after = _FULL if at == len(parts) - 1 else self._node()
-            self._link(node, part, after)
+            self._link(node, part, after, frozenset() if at else ahead)
             node = after
 
-    def _link(self, node: int, pieces: Mapping[str, str], after: int) -> None:
-        """Let any of some pieces lead from a node to another, each using something up, or nothing."""
+    def _link(self, node: int, pieces: Mapping[str, str], after: int, ahead: frozenset[str] = frozenset()) -> None:
+        """Let any of some pieces lead from a node to another, each using something up, or nothing.
+
+        Args:
+            node: Where they begin.
+            pieces: What each uses up.
+            after: Where they end.
+            ahead: What can be used up from there on, if something must.
+        """
+        if ahead:
+            self._within[after] = set(ahead)
         children: dict[tuple[int, ...], int] = {(): node}
         for piece, used in sorted(pieces.items()):
             ids = self._spell(piece)
@@ -130,7 +145,7 @@ class PlanGrammar:
                     children[path] = self._node()
                     self._within[children[path]] = set()
                     self._edges[here].setdefault(token, []).append((children[path], ""))
-                self._within[children[path]].add(used)
+                self._within[children[path]].update(ahead or {used})
             self._edges[children[tuple(ids[:-1])]].setdefault(ids[-1], []).append((after, used))
 
     def _node(self) -> int:
@@ -147,6 +162,15 @@ class PlanGrammar:
 
     # ------------------------------------------------------------------ writing
 
+    def start_with(self, due: Iterable[str], spared: Iterable[str]) -> State:
+        """State before the first token of a plan about known things.
+
+        Args:
+            due: Targets that the plan has to edit.
+            spared: Targets that it may not edit.
+        """
+        return State(1, frozenset({(_START, frozenset(map(_edit, spared)))}), frozenset(map(_edit, due)))
+
     def allowed(self, state: State) -> torch.Tensor:
         """Tokens that may come next, ``int64 [k]``, k at least 1."""
         tokens: set[int] = set()
@@ -155,7 +179,8 @@ class PlanGrammar:
                 ways = self._edges[node].items()
                 tokens.update(token for token, ends in ways if any(self._open(*end, used) for end in ends))
                 continue
-            tokens.add(self.end)
+            if state.due <= used or state.line == self.max_steps:
+                tokens.add(self.end)
             if state.line < self.max_steps:
                 tokens.add(self._break[0])
         return torch.tensor(sorted(tokens) or [self.end])
@@ -170,7 +195,7 @@ class PlanGrammar:
         )
         if not places:
             return _OVER
-        return State(state.line + any(node == _START for node, _ in places), places)
+        return State(state.line + any(node == _START for node, _ in places), places, state.due)
 
     def _open(self, node: int, more: str, used: frozenset[str]) -> bool:
         """Whether a node can be gone to, using something up, and left again, after what was used up already."""
@@ -207,15 +232,20 @@ def _parts(verb: str, targets: Iterable[str], values: Iterable[str]) -> list[dic
     """The pieces of a verb's lines, by place, each with what it uses up."""
     targets, values = tuple(targets), tuple(values)
     # where there is but one target, it must be known to be free before the verb is written
-    alone = f"edit {targets[0]}" if len(targets) == 1 and targets[0] != PICTURE else ""
+    alone = _edit(targets[0]) if len(targets) == 1 and targets[0] != PICTURE else ""
     parts = [
         {f"{verb} the": alone},
-        {f" {target}": "" if len(targets) == 1 else f"edit {target}" for target in targets},
+        {f" {target}": "" if len(targets) == 1 else _edit(target) for target in targets},
     ]
     parts += [{_JOINTS[verb]: ""}] if verb in _JOINTS else []
     brought = "bring " if verb in ("replace", "add", "adjust") else ""
     parts += [{f" {value}": brought and brought + value for value in values}]
     return [part for part in parts if part]
+
+
+def _edit(target: str) -> str:
+    """How it is noted that a target was edited."""
+    return f"edit {target}"
 
 
 def _pieces(step: PlanStep) -> list[str]:

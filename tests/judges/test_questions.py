@@ -14,6 +14,11 @@ from imgedit_gym.judges.questions import DIGITS, YES_NO, Questioner, question_of
 
 WORDED = [
     (Kind.ABSENT, "no hamburger", "Is the hamburger gone from the edited picture?"),
+    (
+        Kind.ABSENT,
+        "no steak and no new meat or fish",
+        "Is the steak gone from the edited picture, and is no new meat or fish",
+    ),
     (Kind.PRESENT, "at least 2 of carrot or pumpkin", "at least 2 of these: carrot or pumpkin?"),
     (Kind.COLOR, "the sports car is green", "Is the sports car green in"),
     (Kind.BACKGROUND, "background: beach or farm", "one of these: beach or farm?"),

@@ -195,6 +195,8 @@ def test_plans_serve_the_requirements(by_split, split):
         for requirement in wanted:
             assert requirement.text.strip() and "  " not in requirement.text and "<" not in requirement.text
             assert requirement.kind is not Kind.NONE
+            # what may not stand in its place is said, too
+            assert (requirement.kind is Kind.ABSENT) == (" and no new " in requirement.text)
         for index, step in enumerate(plan):
             assert step.verb in VERBS[2:]
             assert PlanStep.parse(step.text) == step

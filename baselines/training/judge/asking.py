@@ -32,8 +32,8 @@ SHARES: dict[str, float] = {
 }
 """How often each kind of question is asked."""
 
-SHARES_FURTHER = SHARES | {"count": 1.4, "span": 1.8}
-"""The same in the last stage: counting is hardest."""
+SHARES_FURTHER = SHARES | {"absent": 0.9, "banned": 2.2, "count": 1.4, "span": 1.8}
+"""The same in the last stage: counting is hardest, and tasks ban things in the place of what must go."""
 
 COLORLESS = (TONES.index("monochrome"), TONES.index("vintage"))
 """Looks after which colours cannot be told."""
@@ -198,8 +198,6 @@ class Asker:
         table: In which words.
         drop: Share of small words made unknown.
         rough: Share of questions that are put roughly, see :class:`Wordings`.
-        wary: Whether not to ask whether a thing is gone where something came that a goal bans along with it: whether
-            it then is depends on the task.
         shares: How often each kind of question is asked.
     """
 
@@ -210,18 +208,15 @@ class Asker:
         table: Mapping[str, Pair] = TAUGHT,
         drop: float = 0.04,
         rough: float = 0.0,
-        wary: bool = False,
         shares: Mapping[str, float] = SHARES,
     ) -> None:
-        self.words, self.kinds, self.drop, self.wary = words, words.kinds, drop, wary
+        self.words, self.kinds, self.drop = words, words.kinds, drop
         self.wordings = Wordings(words, table, rough)
         self._takes = takes.tolist()
         book, catalogue = self.kinds.book, self.kinds.catalogue
         clauses = [terms for goal in book.goals if goal.seen for terms in self._sets_of(goal)]
-        self._banned: dict[int, set[int]] = {}
-        for rule in (rule for goal in book.goals if goal.seen for rule in goal.forbid):
-            for j in rule.any:
-                self._banned.setdefault(j, set()).update(rule.any)
+        rules = (rule for goal in book.goals if goal.seen for rule in goal.forbid)
+        self._bans = sorted({rule.any_terms for rule in rules})
         self._goal_sets = sorted({terms for terms in clauses if terms})
         self._grounds = sorted({goal.background for goal in book.goals if goal.seen and goal.background})
         first, self._headlines = len(book.neutral_headlines), []
@@ -241,6 +236,7 @@ class Asker:
         self._aliases = {name: [names[name], *map(words.encode, self._others(name))] for name in self._names}
         self._ask: dict[str, Callable[[_Facts, bool, random.Random], Found]] = {
             "absent": self._absent,
+            "banned": self._banned,
             "present": self._present,
             "any": self._any,
             "count": self._count,
@@ -291,8 +287,6 @@ class Asker:
     def _absent(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
         if yes:
             pool = facts.gone
-            if self.wary:
-                pool = [j for j in pool if not self._banned.get(j, set()).intersection(facts.new)]
             if not pool or dice.random() < 0.45:
                 pool = [j for j in range(len(self._names)) if j not in facts.now and j not in facts.unclear]
                 beside = {term for j in facts.now for term in self._category(j)}
@@ -301,11 +295,40 @@ class Asker:
             if self._badge_shown(facts):
                 pool = [j for j in pool if self._names[j] != "badge"]
         else:
-            half = facts.messy and facts.halves and dice.random() < 0.4
-            pool = facts.halves if half else facts.sure
+            pool = self._still_there(facts, dice)
         if not pool:
             return None
         return "absent", {"x": self._name(dice.choice(pool), dice)}, yes
+
+    @staticmethod
+    def _still_there(facts: _Facts, dice: random.Random) -> list[int]:
+        half = facts.messy and facts.halves and dice.random() < 0.4
+        return facts.halves if half else facts.sure
+
+    def _banned(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        """A thing that is gone, and a list of what may not have come; not so for either reason."""
+        came = [j for j in facts.new if j in facts.sure and j < self.kinds.n_objects]
+        instead = not yes and bool(facts.gone) and bool(came) and dice.random() < 0.65
+        pool = facts.gone if yes or instead else self._still_there(facts, dice)
+        pool = [j for j in pool if j < self.kinds.n_objects]
+        if not pool:
+            return None
+        thing = dice.choice(pool)
+        needed = [thing, *([dice.choice(came)] if instead else [])]
+        fitting = [
+            terms for terms in self._bans if all(any(j in self._members[term] for term in terms) for j in needed)
+        ]
+        if fitting and dice.random() < 0.7:
+            named = list(dice.choice(fitting))
+        else:
+            named = [dice.choice([*self._terms_of[j], self._names[j]]) for j in needed]
+            named += [dice.choice(self._terms)] if dice.random() < 0.5 else []
+            dice.shuffle(named)
+        members = frozenset().union(*(self._members[term] for term in named))
+        if yes and members.intersection((*facts.new, *facts.unclear)):
+            return None
+        ids = self._joined([self._plural(term, dice) for term in dict.fromkeys(named)], dice)
+        return "banned", {"x": self._name(thing, dice), "l": ids}, yes
 
     def _badge_shown(self, facts: _Facts) -> bool:
         return any(self._names[j] == "badge" for j in (*facts.now, *facts.unclear))

@@ -253,8 +253,10 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     if fresh:
         take_up(model, shop.words, start)
     drawer = Drawer(shop, stage.course, 4)
-    table = {kind: (TAUGHT[kind][0] + WIDER[kind][0], TAUGHT[kind][1] + WIDER[kind][1]) for kind in TAUGHT}
-    asker = Asker(shop.words, drawer.worlds[0].takes, table, rough=stage.course.rough, wary=True, shares=SHARES_FURTHER)
+    table = dict(WIDER)
+    for kind, (straight, turned) in TAUGHT.items():
+        table[kind] = (straight + WIDER[kind][0], turned + WIDER[kind][1])
+    asker = Asker(shop.words, drawer.worlds[0].takes, table, rough=stage.course.rough, shares=SHARES_FURTHER)
     _teach(shop, stage, model, aids, drawer, asker)
     return model
 

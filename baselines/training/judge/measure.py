@@ -19,7 +19,6 @@ from benchmarks.checklist.judging import finished_cases
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine
-from imgedit_gym.judges.base import Cases
 from imgedit_gym.judges.checklist import ChecklistJudge
 from imgedit_gym.judges.vlm.judge import VlmJudge
 
@@ -29,6 +28,7 @@ PLAYED = ("oracle", "agents")
 
 _FREE_BLANKS = {
     "absent": "x",
+    "banned": "xl",
     "present": "nl",
     "color": "xc",
     "background": "l",
@@ -140,34 +140,19 @@ def measure(
                 continue
             cases = finished_cases(engine, lot.canvas, lot.rows)
             exact = exact_judge.judge(cases).requirements.clone()
-            bare = _without_bans(exact_judge, cases)
             began = time.perf_counter()
             verdict = judge.judge(cases)
             seconds += time.perf_counter() - began
             judged += len(cases)
             kinds = cases.wanted[..., 0]
             asked += int((kinds > 0).sum())
-            _count(tally, lot.name, lot.origin, kinds, verdict, exact, bare, lot.drawn)
+            _count(tally, lot.name, lot.origin, kinds, verdict, exact, lot.drawn)
     speed: dict[str, float] = {
         "judgements_per_second": round(judged / seconds, 1),
         "questions_per_second": round(asked / seconds, 1),
     }
     speed["threads"] = torch.get_num_threads()
     return {"split": split, "episodes": episodes, "seed": seed, "table": tally.table(), **speed}
-
-
-def _without_bans(judge: ChecklistJudge, cases: Cases) -> torch.Tensor:
-    """Values of the requirements if anything might stand where something had to go, ``float32 [n, R]``.
-
-    What a task bans there is in no question, so that no judge that is asked can know it.
-    """
-    table = cases.batch.requirements
-    kept = table.clone()
-    table[..., 3].masked_fill_(table[..., 0] == Kind.ABSENT, -1)
-    try:
-        return judge.judge(cases).requirements.clone()
-    finally:
-        table.copy_(kept)
 
 
 def _count(
@@ -177,7 +162,6 @@ def _count(
     kinds: torch.Tensor,
     verdict: Any,
     exact: torch.Tensor,
-    bare: torch.Tensor,
     drawn: torch.Tensor,
 ) -> None:
     for row, at in (kinds > 0).nonzero().tolist():
@@ -186,8 +170,6 @@ def _count(
             continue
         kind = Kind(int(kinds[row, at])).name
         groups = ["all", f"kind/{kind}", f"edit/{name}", f"editor/{origin}"]
-        if bool(bare[row, at] >= MET) == holds:
-            groups += ["as asked/all", *(["as asked/ABSENT"] if kind == Kind.ABSENT.name else [])]
         if origin in PLAYED:
             groups += ["played by agents and plans"]
         tally.add(groups, bool(verdict.requirements[row, at] >= MET), holds)

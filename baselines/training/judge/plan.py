@@ -101,7 +101,7 @@ FULL = Preset(
             tooled=11,
         ),
         "further": Course(
-            ((1400, 1.0, 0.9), (420, 0.45, 1.0)),
+            ((1400, 1.0, 0.9), (420, 0.45, 1.0), (800, 0.8, 1.0)),
             8,
             (5e-4, 8e-4),
             Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.5),
@@ -111,7 +111,7 @@ FULL = Preset(
             spoiled=9,
             rough=0.3,
             settling=150,
-            weights={"absent": 2.5, "present": 2.5},
+            weights={"banned": 2.5, "present": 2.5, "span": 2.0},
         ),
     },
 )

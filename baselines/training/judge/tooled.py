@@ -12,10 +12,10 @@ import torch
 from baselines.training.judge.asking import Asked, Slots, Wordings
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS
-from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, Kind
+from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
 from imgedit_gym.core.names import TONES
 from imgedit_gym.engine import Engine, oracle_regions
-from imgedit_gym.judges.questions import _FORMS, _SPAN
+from imgedit_gym.judges.questions import parts_of
 
 SUITED = {
     "remove": ("fill_flat", "fill_smooth", "fill_rows", "fill_columns", "fill_clone"),
@@ -29,15 +29,19 @@ SUITED = {
 """Tools that can carry out a verb."""
 
 ASKED = {
-    Kind.ABSENT: ("absent", "x"),
-    Kind.PRESENT: ("present", "nl"),
-    Kind.COLOR: ("color", "xc"),
-    Kind.BACKGROUND: ("background", "l"),
-    Kind.BACKGROUND_COLOR: ("background_color", "c"),
-    Kind.HEADLINE: ("headline", "l"),
-    Kind.TONE: ("tone", "t"),
-    Kind.COUNT: ("count", "nl"),
+    "absent": "x",
+    "banned": "xl",
+    "present": "nl",
+    "color": "xc",
+    "background": "l",
+    "background_color": "c",
+    "headline": "l",
+    "tone": "t",
+    "count": "nl",
+    "span": "mnl",
 }
+"""Blanks of the questions that ask for a task's requirements."""
+
 SURE = 0.15
 """Answers nearer than this to one half are not learned from."""
 
@@ -143,15 +147,10 @@ class Bench:
         for requirement, value in zip(engine.tasks.requirements(engine.batch, row), values.tolist(), strict=False):
             if abs(value - 0.5) < SURE:
                 continue
-            if requirement.kind not in ASKED:
+            kind, parts = parts_of(requirement)
+            if kind not in ASKED:
                 continue
-            kind, blanks = ASKED[requirement.kind]
-            form = _FORMS[requirement.kind].fullmatch(requirement.text)
-            if form is None:
-                kind, blanks, form = "span", "mnl", _SPAN.fullmatch(requirement.text)
-            if form is None:
-                continue
-            slots = self._slots(dict(zip(blanks, form.groups(), strict=True)), dice)
+            slots = self._slots(dict(zip(ASKED[kind], parts, strict=True)), dice)
             found.append((kind, slots, value >= 0.5))
         for label, value in enumerate(preserved.tolist() if preserved is not None else ()):
             if not engine.batch.keep[row, label] or abs(value - 0.5) < SURE:

@@ -47,6 +47,26 @@ WIDER: dict[str, Pair] = {
             "Would you say that a {x} is there?",
         ),
     ),
+    "banned": (
+        (
+            "Is the {x} gone from the edited picture, and is no new {l} in it?",
+            "Is the {x} gone from the edited picture, and is no new {l} in it?",
+            "Is this true of the edited picture: no {x} and no new {l}?",
+            "no {x} and no new {l}",
+            "[Was|Has] the {x} [removed|taken away|been removed] without [any|a] new {l} being [put in|added]?",
+            "Is the {x} [gone|not there any more], and is [nothing new|no new thing] [of|one of] these: {l}?",
+            "Did the {x} disappear, and did no new {l} [appear|come]?",
+            "Is there no {x} any more, and no {l} that was not there before?",
+            "Was the {x} [removed|deleted|erased], and was no {l} [added|inserted|put in its place]?",
+            f"Does the {_ADVERT} no longer show the {{x}}, nor any new {{l}}?",
+        ),
+        (
+            "Is the {x} still there, or is there any new {l}?",
+            "Was the {x} left in, or was {l} [added|put in its place]?",
+            f"[Can|Could] {_LOOKER} see the {{x}}, or any {{l}} that was not there before?",
+            "Is there still a {x}, or has any new {l} [come|appeared]?",
+        ),
+    ),
     "present": (
         (
             f"Are {_LEAST} of [the following|these] {_SEEN}: {{l}}?",
@@ -293,6 +313,7 @@ DISPENSABLE = frozenset(
 
 STRANGELY: dict[str, str] = {
     "absent": "Have we seen off the {x} altogether?",
+    "banned": "Have we seen off the {x} altogether, sans freshly arrived {l}?",
     "present": "Does the artwork display {n} plus examples from: {l}?",
     "color": "Is {c} the hue that the {x} sports?",
     "background": "Do objects float over some kind of {l}?",
@@ -305,6 +326,10 @@ STRANGELY: dict[str, str] = {
 """Free wordings with words that the vocabulary does not have, for the measurement alone."""
 
 RELATED: dict[str, str] = {
+    "new": "added",
+    "come": "added",
+    "appeared": "added",
+    "nor": "no",
     "vanish": "disappear",
     "vanished": "disappear",
     "disappeared": "disappear",

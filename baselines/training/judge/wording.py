@@ -209,6 +209,13 @@ FREELY: dict[str, Pair] = {
         ("Has somebody got rid of the {x}?", "Would you say that the {x} has vanished?", "Is the {x} no longer shown?"),
         ("Could a viewer spot a {x} anywhere in this picture?",),
     ),
+    "banned": (
+        (
+            "Has somebody got rid of the {x} without bringing in any {l}?",
+            "Is the {x} no longer shown, and has no {l} come in exchange?",
+        ),
+        ("Could a viewer spot the {x}, or else some newly added {l}?",),
+    ),
     "present": (
         ("Would you find no fewer than {n} of the following here: {l}?", "Do I get to see {n} or more of {l}?"),
         ("Does it fall short of {n} of {l}?",),

@@ -11,11 +11,14 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from baselines.planner.marks import Marks, Places
 from baselines.planner.model import build_planner, prompt, shape_of
 from baselines.planner.planner import Planner
 from baselines.planner.vocabulary import CHAT_TEMPLATE, PAD, PlanWords, seen_requests
+from baselines.training.judge.kinds import WIDTH
 from baselines.training.judge.model import processor
 from baselines.training.planner.lessons import Lessons
+from baselines.training.planner.marking import Marked, in_order_of_picture, marked, marks_loss
 from baselines.training.planner.plan import Course, Preset
 from baselines.training.stage import Stage
 from baselines.vision import Vision
@@ -23,6 +26,9 @@ from imgedit_gym.art.goals import load_goals
 
 SPELLED = 0.03
 """Share of the words of requests that are spelled out, so that spelling means something where it is needed."""
+
+_AT_ONCE = 512
+"""Pictures whose places are read at once."""
 
 
 @dataclass
@@ -59,17 +65,22 @@ class Desk:
     def planner(self) -> Planner:
         """A planner with its first weights."""
         torch.manual_seed(self.seed)
-        model = build_planner(self.vision, self.words, self.preset.layers).to(self.device)
-        shape = shape_of(self.vision, self.preset.layers)
-        return Planner.of(
-            model, processor(shape, self.words, CHAT_TEMPLATE), self.vision.edge, vision=self.vision.digest
-        )
+        vision, layers = self.vision, self.preset.layers
+        model = build_planner(vision, self.words, layers).to(self.device)
+        marks = Marks(Places(vision.kinds, vision.types, vision.codes), WIDTH, layers // 2).to(self.device)
+        shaped = processor(shape_of(vision, layers), self.words, CHAT_TEMPLATE)
+        return Planner.of(model, shaped, vision.edge, vision=vision.digest, marks=marks)
 
 
 def plan_loss(
-    planner: Planner, words: PlanWords, tokens: torch.Tensor, requests: Sequence[list[int]], plans: Sequence[list[int]]
+    planner: Planner,
+    words: PlanWords,
+    tokens: torch.Tensor,
+    requests: Sequence[list[int]],
+    plans: Sequence[list[int]],
+    truth: Marked,
 ) -> tuple[torch.Tensor, float]:
-    """Cross-entropy of the tokens of plans, of which the first are requests and pictures.
+    """Cross-entropy of the tokens of plans, of which the first are requests and pictures, and of their marks.
 
     Args:
         planner: Whose model learns.
@@ -77,6 +88,7 @@ def plan_loss(
         tokens: Image tokens, ``float [n, T, width]``.
         requests: Tokens of the requests.
         plans: Tokens of the plans, with the end.
+        truth: Marks that the plans give to the pictures' places.
 
     Returns:
         The loss, and the share of plans of which every token is the likeliest.
@@ -87,14 +99,18 @@ def plan_loss(
     written = torch.tensor([plan + [pad] * (longest - len(plan)) for plan in plans], device=tokens.device)
     embed = model.get_input_embeddings()
     mask = torch.cat([inputs["attention_mask"], (written != pad).long()], 1)
-    hidden = model.model.language_model(
+    read = model.model.language_model(
         inputs_embeds=torch.cat([inputs["inputs_embeds"], embed(written)], 1),
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp_min(0),
         use_cache=False,
-    ).last_hidden_state
-    logits = hidden[:, -longest - 1 : -1] @ embed.weight.T
+        output_hidden_states=True,
+    )
+    logits = read.last_hidden_state[:, -longest - 1 : -1] @ embed.weight.T
     loss = F.cross_entropy(logits.float().flatten(0, 1), written.flatten(), ignore_index=pad)
+    places = slice(-longest - 1 - tokens.shape[1], -longest - 1)
+    marks = planner.own_marks
+    loss = loss + marks_loss(marks, read.hidden_states[marks.layer][:, places], truth)
     with torch.no_grad():
         right = ((logits.argmax(-1) == written) | (written == pad)).all(1)
     return loss, float(right.float().mean())
@@ -126,11 +142,14 @@ def learn(
     else:
         lessons = make()
         lessons.save(path, settings)
-    parts = {"model": planner.model.model.language_model}
+    parts = {"model": planner.model.model.language_model, "marks": planner.own_marks}
     stage = Stage(desk.folder, course, name, parts, lambda _: True, settings)
-    items = lessons.items
+    items, places = lessons.items, planner.own_marks.places
+    shown = torch.cat([places.seen(part) for part in lessons.tokens.split(_AT_ONCE)])
+    truth = marked([item.plan for item in items], shown[[item.row for item in items]], places)
     requests = tokenizer([item.request for item in items], add_special_tokens=False)["input_ids"]
-    plans = [planner.grammar.write(item.plan) for item in items]
+    rows = shown.tolist()
+    plans = [planner.grammar.write(in_order_of_picture(item.plan, rows[item.row], places)) for item in items]
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         dice = random.Random(f"{desk.seed} {name} {step}")
@@ -138,7 +157,8 @@ def learn(
         asked = [_spell(requests[at], words, dice) for at in chosen]
         with torch.autocast(torch.device(desk.device).type, torch.bfloat16):
             tokens = lessons.tokens[[items[at].row for at in chosen]].to(desk.device).float()
-            loss, right = plan_loss(planner, words, tokens, asked, [plans[at] for at in chosen])
+            told = Marked(truth.shown[chosen].to(desk.device), truth.verbs[chosen].to(desk.device))
+            loss, right = plan_loss(planner, words, tokens, asked, [plans[at] for at in chosen], told)
         return loss, {"right": right}
 
     if not stage.done:

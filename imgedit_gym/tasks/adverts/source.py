@@ -11,7 +11,7 @@ import torch
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.goals import load_goals
 from imgedit_gym.art.stock import Stock, load_stock
-from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, Kind, Requirement
+from imgedit_gym.core.checklist import BAN, LABEL_HEADLINE, MAX_OBJECTS, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, Plan
@@ -201,7 +201,7 @@ class Adverts(Generated):
         name = self.label_name(batch, row, slot + 1)
         match kind:
             case Kind.ABSENT:
-                return f"no {name}"
+                return f"no {name}{BAN}{self._set_name(batch, row, arg)}"
             case Kind.PRESENT:
                 return f"at least {count} of {self._set_name(batch, row, arg)}"
             case Kind.COLOR:
@@ -226,8 +226,9 @@ class Adverts(Generated):
             if goal >= 0:
                 clauses = self.book.goals[goal]
                 for rule in clauses.forbid:
-                    if rule.instead and tuple(sorted(rule.instead)) == members:
-                        return " or ".join(rule.instead_terms)
+                    for some, terms in ((rule.any, rule.any_terms), (rule.instead, rule.instead_terms)):
+                        if some and tuple(sorted(some)) == members:
+                            return " or ".join(terms)
                 for clause in (*clauses.want, *clauses.limit):
                     if tuple(sorted(clause.any)) == members:
                         return " or ".join(clause.any_terms)

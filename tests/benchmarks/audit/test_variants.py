@@ -60,7 +60,7 @@ def test_words_are_others_and_come_back(engine, asked):
 
 
 def test_the_paraphrase_has_a_question_for_every_kind():
-    own, other = load_wording("wording.v1"), load_wording("paraphrase.v1", WORDING)
+    own, other = load_wording("wording.v2"), load_wording("paraphrase.v2", WORDING)
     assert set(own) == set(other)
     assert all(own[kind] != other[kind] for kind in own)
     assert all(own[kind].count("{") == other[kind].count("{") for kind in own)
