@@ -17,8 +17,8 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import Engine
 from imgedit_gym.orchestrators.oracle import OracleOrchestrator
 
-STAGES = {"learned": "loop", "imitation": "imitation"}
-"""Agents that a training makes, and the folder of each in it."""
+STAGES = {"learned": ("loop", "self"), "imitation": ("imitation",)}
+"""Agents that a training makes, and their folders in it: the first that is there counts."""
 
 ALONE = "self-training alone"
 """The planner before it had any experience, with the orchestrator of the package."""
@@ -79,8 +79,8 @@ def contestants(
 
     Args:
         names: Agents by name.
-        runs: Folders of trainings (``--out`` of ``baselines.training.loop``), one for each seed; the weights that come
-            with the package if there are none.
+        runs: Folders of trainings (``--out`` of ``baselines.training.planner`` or ``loop``), one for each seed; the
+            weights that come with the package if there are none.
         exchanged: Whether agents with a part of the oracle's take part.
         others: Folders of further trainings by the name that they get, such as one without experience.
 
@@ -96,21 +96,22 @@ def contestants(
             found.append(_trained(name, AGENTS.factory(name), runs, STAGES[name]))
     if exchanged:
         if runs:
-            found.append(_trained(ALONE, LearnedAgent, runs, "self"))
+            found.append(_trained(ALONE, LearnedAgent, runs, ("self",)))
         for name, kind in zip(EXCHANGED, (OraclePlanAgent, BestToolsAgent), strict=True):
-            found.append(_trained(name, kind, runs, "loop") if runs else Contestant(name, {"": kind}))
-    return found + [_trained(name, LearnedAgent, [run], "loop") for name, run in others.items()]
+            found.append(_trained(name, kind, runs, STAGES["learned"]) if runs else Contestant(name, {"": kind}))
+    return found + [_trained(name, LearnedAgent, [run], STAGES["learned"]) for name, run in others.items()]
 
 
-def _trained(name: str, kind: Any, runs: Sequence[Path], stage: str) -> Contestant:
-    return Contestant(name, {str(run): _of(kind, run, stage) for run in runs})
+def _trained(name: str, kind: Any, runs: Sequence[Path], stages: Sequence[str]) -> Contestant:
+    return Contestant(name, {str(run): _of(kind, run, stages) for run in runs})
 
 
 def _built(name: str) -> Callable[[], Agent]:
     return lambda: AGENTS.build(name)
 
 
-def _of(kind: Any, run: Path, stage: str) -> Callable[[], Agent]:
+def _of(kind: Any, run: Path, stages: Sequence[str]) -> Callable[[], Agent]:
+    stage = next((stage for stage in stages if (run / stage / "planner").is_dir()), stages[-1])
     planner, hands = run / stage / "planner", run / stage / "orchestrator"
     if not planner.is_dir():
         raise ImgEditError(f"expected a training with a planner in {planner}; found nothing there")

@@ -11,18 +11,20 @@ from baselines.agents.learned import LearnedAgent
 from baselines.planner import Planner
 from baselines.planner.execution import execute
 from baselines.planner.joining import joined, plan_apart, plan_seen_apart
+from baselines.planner.marks import THRESHOLD, due_of
 from baselines.planner.model import prompt, save
 from baselines.training.planner.joining import Joiner
 from baselines.training.planner.learn import Desk, plan_loss
 from baselines.training.planner.lessons import Item, Lessons, draw
+from baselines.training.planner.marking import in_order_of_picture, marked
 from baselines.training.planner.mending import assembled, mended
 from baselines.training.planner.plan import QUICK, Course
 from baselines.training.planner.teacher import Teacher
 from baselines.training.stage import Stage
 from baselines.vision import Vision
 from imgedit_gym.art.goals import load_goals
-from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.core.errors import DataFileError, ImgEditError
+from imgedit_gym.core.plan import VERBS, PlanStep
 from imgedit_gym.core.registry import ORCHESTRATORS
 
 PLAN = (
@@ -81,6 +83,7 @@ def test_plans_are_written_as_their_text(planner):
 
 def test_a_saved_planner_writes_the_same_plans(desk, planner, seen, tmp_path):
     save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
+    planner.own_marks.save(tmp_path)
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert size < 20e6 and not list(tmp_path.glob("*.bin"))
     loaded = Planner.load(tmp_path)
@@ -141,14 +144,106 @@ def test_a_planner_learns_a_plan_by_heart(desk, seen):
     planner, words = desk.planner(), desk.words
     tokens = planner.look(seen[0])
     asked = planner.processor.tokenizer(seen[1], add_special_tokens=False)["input_ids"]
-    plans = [PLAN, PLAN[1:], PLAN[::-1]]
-    optimizer = torch.optim.Adam(planner.model.model.language_model.parameters(), 3e-3)
-    for _ in range(40):
-        loss, _ = plan_loss(planner, words, tokens, asked, [planner.grammar.write(plan) for plan in plans])
+    shown = planner.own_marks.places.seen(tokens)
+    things = [[name for name in named(planner, row) if name in planner.grammar.things] for row in shown]
+    plans = [
+        (PLAN[0], PlanStep("replace", things[0][0], "carrot"), PLAN[2]),
+        (PlanStep("remove", things[1][0]), PlanStep("remove", things[1][1])),
+        PLAN[2:],
+    ]
+    truth = marked(plans, shown, planner.own_marks.places)
+    parts = [*planner.model.model.language_model.parameters(), *planner.own_marks.parameters()]
+    optimizer = torch.optim.Adam(parts, 3e-3)
+    for _ in range(50):
+        loss, _ = plan_loss(planner, words, tokens, asked, [planner.grammar.write(plan) for plan in plans], truth)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     assert planner.plan(*seen) == plans
+    for row, chances in enumerate(planner.own_marks.chances(planner.model, prompt_of(planner, seen, tokens), tokens)):
+        assert {name for name, chance in chances.items() if chance > 0.8} == {step.target for step in plans[row]} & set(
+            things[row]
+        )
+
+
+def named(planner, row):
+    """Names of what the places of a picture show, each once, in their order."""
+    return list(dict.fromkeys(planner.own_marks.places.kinds[kind] for kind in row.tolist()))
+
+
+def prompt_of(planner, seen, tokens):
+    """What the language half reads of pictures and requests."""
+    asked = planner.processor.tokenizer(seen[1], add_special_tokens=False)["input_ids"]
+    return prompt(planner.model, planner.processor.tokenizer.get_vocab(), tokens, asked)
+
+
+# ------------------------------------------------------------------ marks
+
+
+def test_marks_are_those_of_the_steps_that_concern_a_thing(desk, seen):
+    places = desk.planner().own_marks.places
+    tokens = desk.vision.tokens(seen[0])
+    shown = places.seen(tokens)
+    assert torch.equal(shown, desk.vision.seen(tokens))
+    objects = [places.kinds[kind] for kind in shown[0].tolist() if places.types[kind] == 0]
+    plan = (PLAN[0], PlanStep("replace", objects[0], "carrot"), PlanStep("remove", "no such thing"), PLAN[2])
+    truth = marked([plan, (PlanStep("add", "picture", "carrot"),), PLAN[2:]], shown, places)
+    kinds = [places.kinds[kind] for kind in shown[0].tolist()]
+    for kind, name, verb in zip(shown[0].tolist(), kinds, truth.verbs[0].tolist(), strict=True):
+        step = "replace" if name == objects[0] else {1: "recolor", 2: "rewrite"}.get(int(places.types[kind]), "")
+        assert VERBS[verb] == step
+    assert not bool(truth.verbs[1].any()) and {VERBS[verb] for verb in truth.verbs[2].tolist()} == {"", "rewrite"}
+
+
+def test_steps_follow_the_picture(desk, seen):
+    places = desk.planner().own_marks.places
+    row = places.seen(desk.vision.tokens(seen[0]))[0].tolist()
+    objects = list(dict.fromkeys(places.kinds[kind] for kind in row if places.types[kind] == 0))
+    first, second = objects[0], objects[1]
+    taking = (
+        PlanStep("replace", second, "carrot"),
+        PLAN[0],
+        PlanStep("remove", "elsewhere"),
+        PlanStep("remove", first),
+    )
+    found = in_order_of_picture(taking, row, places)
+    assert found == (taking[3], PLAN[0], taking[0], taking[2])
+    twice = (PlanStep("remove", second), PlanStep("remove", first), PlanStep("remove", second))
+    assert in_order_of_picture(twice, row, places) == twice
+
+
+def test_due_is_what_is_likely_or_what_chance_says():
+    chances = {"carrot": 0.9, "car": THRESHOLD, "sun": 0.01, "dog": THRESHOLD + 0.01}
+    assert due_of(chances) == ["carrot", "dog"]
+    drawn = [due_of(chances, 1.0, seed) for seed in range(400)]
+    assert drawn[:5] == [due_of(chances, 1.0, seed) for seed in range(5)]
+    shares = {name: sum(name in one for one in drawn) / 400 for name in chances}
+    assert shares["carrot"] > 0.85 and 0.4 < shares["car"] < 0.6 and shares["sun"] < 0.05
+
+
+def test_marks_are_kept_beside_the_planner(desk, planner, seen, tmp_path):
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
+    assert Planner.load(tmp_path).marks is None
+    with pytest.raises(ImgEditError, match="expected one with marks"):
+        _ = Planner.load(tmp_path).own_marks
+    planner.own_marks.save(tmp_path)
+    loaded = Planner.load(tmp_path)
+    tokens = planner.look(seen[0])
+    inputs = prompt_of(planner, seen, tokens)
+    ours, theirs = (one.own_marks.chances(planner.model, inputs, tokens) for one in (planner, loaded))
+    for own, its in zip(ours, theirs, strict=True):
+        assert own.keys() == its.keys() and all(abs(own[name] - its[name]) < 5e-3 for name in own)
+    layer = planner.own_marks.layer
+    try:
+        planner.own_marks.layer = 9
+        planner.own_marks.save(tmp_path)
+    finally:
+        planner.own_marks.layer = layer
+    with pytest.raises(DataFileError, match=r"expected a planner's marks; layer 9 of 3"):
+        Planner.load(tmp_path)
+    (tmp_path / "marks.safetensors").write_bytes(b"no marks")
+    with pytest.raises(DataFileError, match="expected a planner's marks"):
+        Planner.load(tmp_path)
 
 
 # ------------------------------------------------------------------ what is learnt from

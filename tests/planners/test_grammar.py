@@ -24,9 +24,9 @@ def grammar(tokenizer):
     return grammar_of(tokenizer)
 
 
-def wander(grammar, dice):
+def wander(grammar, dice, start=None):
     """Tokens chosen at random among those allowed, with the end."""
-    state, ids = grammar.start, []
+    state, ids = grammar.start if start is None else start, []
     while True:
         token = dice.choice(grammar.allowed(state).tolist())
         ids.append(token)
@@ -48,6 +48,28 @@ def test_whatever_is_written_is_a_plan(grammar, tokenizer):
             assert step.value in values if values else not step.value
         seen.add(len(plan))
     assert seen == {1, 2, 3, 4}
+
+
+def test_a_plan_speaks_of_what_is_due_and_of_nothing_that_is_spared(grammar, tokenizer):
+    dice, lengths = random.Random(1), set()
+    due = {"hamburger", "hot dog", "background"}
+    start = grammar.start_with(due, grammar.things - due)
+    for _ in range(200):
+        ids = wander(grammar, dice, start)
+        plan = read_plan(tokenizer.decode(ids[:-1]), grammar.max_steps)
+        told = [step.target for step in plan if step.verb != "add" and step.target in grammar.things | due]
+        assert len(set(told)) == len(told) and set(told) <= due
+        assert set(told) == due or len(plan) == grammar.max_steps
+        lengths.add(len(plan))
+    assert lengths == {3, 4}
+
+
+def test_no_verb_is_written_for_which_nothing_is_left(grammar, tokenizer):
+    dice, nothing = random.Random(2), grammar.start_with((), grammar.things)
+    for _ in range(200):
+        plan = read_plan(tokenizer.decode(wander(grammar, dice, nothing)[:-1]), grammar.max_steps)
+        assert all(step.target not in grammar.things for step in plan if step.verb != "add")
+        assert all(step.verb != "edit" for step in plan)
 
 
 def _forms():

@@ -122,10 +122,6 @@ The edits are those of `python -m benchmarks.audit`: drawn by the renderer; by t
 objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the source. All but the
 agents', the plans' and those of `test-art` are of kinds that the training has, too, made by other code of other tasks.
 
-"As asked" leaves out what no question says: a task may ban other things in the place of one that has to go, and then
-the exact judge does not count it as gone where such a thing came, though "Is the hamburger gone?" is rightly answered
-yes.
-
 Free wordings are sentences that no stage saw, of words that occur in other sentences of the training; the vocabulary
 lacks of them: {_listed(facts["unknown"]["free"])}. "Unknown words" are sentences that each have some that it lacks:
 {_listed(facts["unknown"]["strange"])}.

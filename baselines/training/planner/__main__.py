@@ -58,6 +58,8 @@ def _run(options: argparse.Namespace) -> None:
 
 def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) -> dict[str, Any]:
     """What a model's card tells of its training, and how good its plans are."""
+    from dataclasses import replace
+
     from baselines.training.planner.card import minutes
     from baselines.training.planner.measure import measure
     from benchmarks.throughput.machine import describe_machine
@@ -76,6 +78,7 @@ def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) 
         "tasks": count,
         "measured": {
             "test": measure(planner, "test", count),
+            "test, without marks": measure(replace(planner, marks=None), "test", count),
             "test-compose": measure(planner, "test-compose", count),
             "test-compose, each request apart": measure(planner, "test-compose", count, apart=True),
         },

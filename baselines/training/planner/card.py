@@ -48,7 +48,9 @@ pipeline_tag: image-text-to-text
 
 A `LlavaForConditionalGeneration` ({megabytes:.1f} MB in half precision, {desk.preset.layers} layers behind the frozen
 image encoder `{desk.vision.digest}`) that reads a request and a picture of imgedit-gym's adverts and writes a plan.
-It is decoded under the plan grammar, so that every plan parses. `baselines.planner.Planner.load(FOLDER)` reads it.
+It is decoded under the plan grammar, so that every plan parses, and about the things that it marks in the picture:
+`marks.safetensors` reads after layer {desk.preset.layers // 2}, at each place, whether the request concerns what stands
+there (`baselines.planner.marks`). `baselines.planner.Planner.load(FOLDER)` reads both.
 
 ## Training
 

@@ -78,7 +78,7 @@ def plan_loss(
     tokens: torch.Tensor,
     requests: Sequence[list[int]],
     plans: Sequence[list[int]],
-    truth: Marked,
+    truth: Marked | None = None,
 ) -> tuple[torch.Tensor, float]:
     """Cross-entropy of the tokens of plans, of which the first are requests and pictures, and of their marks.
 
@@ -88,7 +88,7 @@ def plan_loss(
         tokens: Image tokens, ``float [n, T, width]``.
         requests: Tokens of the requests.
         plans: Tokens of the plans, with the end.
-        truth: Marks that the plans give to the pictures' places.
+        truth: Marks that the plans give to the pictures' places; without them the words alone count.
 
     Returns:
         The loss, and the share of plans of which every token is the likeliest.
@@ -104,13 +104,13 @@ def plan_loss(
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp_min(0),
         use_cache=False,
-        output_hidden_states=True,
+        output_hidden_states=truth is not None,
     )
     logits = read.last_hidden_state[:, -longest - 1 : -1] @ embed.weight.T
     loss = F.cross_entropy(logits.float().flatten(0, 1), written.flatten(), ignore_index=pad)
-    places = slice(-longest - 1 - tokens.shape[1], -longest - 1)
-    marks = planner.own_marks
-    loss = loss + marks_loss(marks, read.hidden_states[marks.layer][:, places], truth)
+    if truth is not None:
+        places, marks = slice(-longest - 1 - tokens.shape[1], -longest - 1), planner.own_marks
+        loss = loss + marks_loss(marks, read.hidden_states[marks.layer][:, places], truth)
     with torch.no_grad():
         right = ((logits.argmax(-1) == written) | (written == pad)).all(1)
     return loss, float(right.float().mean())

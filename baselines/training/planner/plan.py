@@ -64,7 +64,7 @@ FULL = Preset(
     "full",
     4,
     20000,
-    Course(4200, 16),
+    Course(3000, 16),
     1,
     3000,
     5,
