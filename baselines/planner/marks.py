@@ -8,7 +8,6 @@ before it may end, and of other objects it may not speak; how it edits them, and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ WEIGHTS = "marks.safetensors"
 THRESHOLD = 0.4
 """A thing is due if it is edited with a greater chance than this. Teachers forget things, so it is below one half."""
 
-OBJECT, BACKGROUND, HEADLINE = 0, 1, 2
+OBJECT_TYPE, BACKGROUND_TYPE, HEADLINE_TYPE = 0, 1, 2
 """Types of what can stand at a place, as in :class:`baselines.vision.Vision`."""
 
 
@@ -56,7 +55,7 @@ class Marks(nn.Module):
     Args:
         places: What can stand at one.
         width: Of the language half.
-        layer: After how many of its layers the marks are read.
+        layer: After how many of its layers the marks are read, at least 1.
     """
 
     def __init__(self, places: Places, width: int, layer: int) -> None:
@@ -66,7 +65,7 @@ class Marks(nn.Module):
         self.head = nn.Linear(width, len(VERBS))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Scores of each verb, 0 for none: ``float32 [n, T, verbs]`` from states of the places ``[n, T, width]``."""
+        """Scores of each verb, the first for none: ``float32 [n, T, verbs]`` from states ``[n, T, width]``."""
         return self.head(self.norm(hidden)).float()
 
     @torch.inference_mode()
@@ -93,26 +92,36 @@ class Marks(nn.Module):
         edited = 1.0 - self(states[:, -1 - tokens.shape[1] : -1].to(self.head.weight.dtype)).softmax(-1)[..., 0]
         found = []
         for shown, chance in zip(self.places.seen(tokens).cpu(), edited.cpu(), strict=True):
-            things = [kind for kind in set(shown.tolist()) if self.places.types[kind] == OBJECT]
+            things = [kind for kind in set(shown.tolist()) if self.places.types[kind] == OBJECT_TYPE]
             found.append({self.places.kinds[kind]: float(chance[shown == kind].mean()) for kind in sorted(things)})
         return found
 
-    def save(self, folder: Path) -> None:
-        """Write them beside a planner's weights, in half precision."""
+    def save(self, folder: Path, vision: str) -> None:
+        """Write them beside a planner's weights, in half precision.
+
+        Args:
+            folder: Where.
+            vision: Digest of the image encoder whose codes they know.
+        """
         from safetensors.torch import save_file
 
         tensors = {name: value.detach().half().contiguous() for name, value in self.state_dict().items()}
         tensors |= {"codes": self.places.codes.half().contiguous(), "types": self.places.types.to(torch.uint8)}
-        save_file(tensors, folder / WEIGHTS, {"kinds": "\n".join(self.places.kinds), "layer": str(self.layer)})
+        told = {"kinds": "\n".join(self.places.kinds), "layer": str(self.layer), "vision": vision}
+        save_file(tensors, folder / WEIGHTS, told)
 
     @classmethod
-    def load(cls, folder: Path, width: int, layers: int) -> Marks | None:
-        """Read those beside a planner's weights, if there are any.
+    def load(cls, folder: Path, width: int, layers: int, vision: str) -> Marks | None:
+        """Read those beside a planner's weights.
 
         Args:
             folder: Where.
-            width: Of the planner's language half.
-            layers: Of the planner's language half.
+            width: Numbers in a state of the planner's language half.
+            layers: How many layers that half has.
+            vision: Digest of the planner's image encoder.
+
+        Returns:
+            The marks, or ``None`` for a planner that has none.
 
         Raises:
             DataFileError: If the file holds something else.
@@ -132,6 +141,10 @@ class Marks(nn.Module):
                 raise ValueError(f"codes {tuple(codes.shape)} and types {tuple(types.shape)} for {len(kinds)} kinds")
             if not 1 <= layer <= layers:
                 raise ValueError(f"layer {layer} of {layers}")
+            if told["vision"] != vision:
+                raise ValueError(f"marks for the encoder {told['vision']}, where the planner has {vision}")
+            if not all(bool(value.isfinite().all()) for value in (codes, *tensors.values())):
+                raise ValueError("numbers that are not finite")
             marks = cls(Places(kinds, types, codes), width, layer)
             marks.load_state_dict(tensors)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -145,27 +158,16 @@ def due_of(chances: dict[str, float], temperature: float = 0.0, seed: Any = None
     Args:
         chances: By name, as :meth:`Marks.chances` gives them.
         temperature: 0 for those above :data:`THRESHOLD`; above 0 chance decides, the more the higher it is.
-        seed: What ``numpy.random.default_rng`` takes, where chance decides.
+        seed: A whole number or several, where chance decides.
     """
     if temperature <= 0:
         return [name for name, chance in chances.items() if chance > THRESHOLD]
     # a stream apart from the one that draws the words
-    dice = np.random.Generator(np.random.PCG64(seed).jumped())
-    noise = temperature * dice.logistic(size=len(chances))
-    return [name for (name, chance), luck in zip(chances.items(), noise, strict=True) if _logit(chance) + luck > _CUT]
-
-
-def in_reading_order(targets: Iterable[str], shown: Sequence[str]) -> list[str]:
-    """Things in the order in which a picture shows them, row by row; those that it does not show come last."""
-    first: dict[str, int] = {}
-    for at, name in enumerate(shown):
-        first.setdefault(name, at)
-    return sorted(targets, key=lambda name: first.get(name, len(shown)))
+    dice = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+    noise, cut = temperature * dice.logistic(size=len(chances)), _logit(THRESHOLD)
+    return [name for (name, chance), luck in zip(chances.items(), noise, strict=True) if _logit(chance) + luck > cut]
 
 
 def _logit(chance: float) -> float:
     chance = min(max(chance, 1e-6), 1.0 - 1e-6)
     return math.log(chance / (1.0 - chance))
-
-
-_CUT = _logit(THRESHOLD)

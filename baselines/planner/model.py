@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from baselines.planner.marks import WEIGHTS as MARKS
+from baselines.planner.marks import Marks
 from baselines.planner.vocabulary import ANSWER, ASK, CHAT_TEMPLATE, END, PAD, PlanWords
 from baselines.training.judge.model import Shape, build, processor
 from baselines.vision import Vision
@@ -37,13 +39,16 @@ def shape_of(vision: Vision, layers: int) -> Shape:
     return Shape(vision.places, tower.hidden_size, tower.num_hidden_layers, layers, tower.intermediate_size)
 
 
-def save(model: Any, vision: Vision, words: PlanWords, layers: int, folder: Path) -> None:
-    """Write a model in half precision with its processor and how it is to be asked."""
+def save(model: Any, vision: Vision, words: PlanWords, layers: int, folder: Path, marks: Marks | None = None) -> None:
+    """Write a model in half precision with its marks, its processor and how it is to be asked."""
     folder.mkdir(parents=True, exist_ok=True)
     half = build_planner(vision, words, layers)
     half.load_state_dict(model.state_dict())
     half.half().save_pretrained(folder)
     processor(shape_of(vision, layers), words, CHAT_TEMPLATE).save_pretrained(folder)
+    (folder / MARKS).unlink(missing_ok=True)
+    if marks is not None:
+        marks.save(folder, vision.digest)
     settings = {"pictures": "mosaic", "edge": vision.edge, "vision": vision.digest}
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 

@@ -49,7 +49,7 @@ class Planner:
         edge: Edge in pixels that pictures are reduced to; 0 for a model with eyes of its own.
         name: Names the weights.
         vision: Digest of the image encoder behind it, if it is the package's.
-        marks: Tells which things a plan must speak of, if it is the package's.
+        marks: Tells which things a plan must speak of; ``None`` for a planner that was not taught to.
     """
 
     model: Any
@@ -85,8 +85,8 @@ class Planner:
         loaded = load_image_text_model(name, None, device, dtype)
         marks = None
         if edge:
-            text = loaded.model.config.text_config
-            marks = Marks.load(Path(name), text.hidden_size, text.num_hidden_layers)
+            config = loaded.model.config.get_text_config()
+            marks = Marks.load(Path(name), config.hidden_size, config.num_hidden_layers, vision)
         if marks is not None:
             marks = marks.to(device)
         return cls.of(loaded.model, loaded.processor, edge, max_steps, loaded.name, vision, marks)
@@ -159,7 +159,12 @@ class Planner:
         temperature: float = 0.0,
         seeds: Sequence[Any] = (),
     ) -> list[Plan]:
-        """The same from image tokens that are known; of the package's model alone."""
+        """The same from image tokens that are known; of the package's model alone.
+
+        Steps come in an order in which none spoils another.
+        """
+        if temperature > 0 and len(seeds) != len(requests):
+            raise ImgEditError(f"expected a seed for each of {len(requests)} requests; found {len(seeds)}")
         ids = self.processor.tokenizer.get_vocab()
         read = self.processor.tokenizer(list(requests), add_special_tokens=False)["input_ids"]
         plans: list[Plan] = []
@@ -169,14 +174,13 @@ class Planner:
             with torch.inference_mode():
                 inputs = prompt(self.model, ids, seen, read[part])
             starts = None if self.marks is None else self._starts(self.marks, inputs, seen, temperature, seeds[part])
-            written = write_plans(self.model, self.grammar, inputs, temperature, seeds[part], starts)
-            plans += written if starts is None else map(in_order, written)
+            plans += map(in_order, write_plans(self.model, self.grammar, inputs, temperature, seeds[part], starts))
         return plans
 
     def _starts(
         self, marks: Marks, inputs: dict[str, Any], tokens: torch.Tensor, temperature: float, seeds: Sequence[Any]
     ) -> list[State]:
-        """States from which plans can only be written that speak of all things that are due and of no others."""
+        """States from which plans are written that speak of all objects that are due, and of no others."""
         starts = []
         for row, chances in enumerate(marks.chances(self.model, inputs, tokens)):
             due = set(due_of(chances, temperature, seeds[row] if temperature > 0 else None)) & self.grammar.things

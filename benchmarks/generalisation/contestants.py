@@ -95,7 +95,7 @@ def contestants(
         else:
             found.append(_trained(name, AGENTS.factory(name), runs, STAGES[name]))
     if exchanged:
-        if runs:
+        if runs and _stage(runs, STAGES["learned"]) != "self":
             found.append(_trained(ALONE, LearnedAgent, runs, ("self",)))
         for name, kind in zip(EXCHANGED, (OraclePlanAgent, BestToolsAgent), strict=True):
             found.append(_trained(name, kind, runs, STAGES["learned"]) if runs else Contestant(name, {"": kind}))
@@ -103,17 +103,27 @@ def contestants(
 
 
 def _trained(name: str, kind: Any, runs: Sequence[Path], stages: Sequence[str]) -> Contestant:
-    return Contestant(name, {str(run): _of(kind, run, stages) for run in runs})
+    stage = _stage(runs, stages)
+    return Contestant(name, {str(run): _of(kind, run / stage) for run in runs})
+
+
+def _stage(runs: Sequence[Path], stages: Sequence[str]) -> str:
+    """The first stage that any of some trainings has; all must have it."""
+    stage = next((stage for stage in stages if any((run / stage / "planner").is_dir() for run in runs)), stages[0])
+    for run in runs:
+        if not (run / stage / "planner").is_dir():
+            tried = " or ".join(stages)
+            raise ImgEditError(
+                f"expected a training with a planner in {run / stage}; found none ({tried}, of all alike)"
+            )
+    return stage
 
 
 def _built(name: str) -> Callable[[], Agent]:
     return lambda: AGENTS.build(name)
 
 
-def _of(kind: Any, run: Path, stages: Sequence[str]) -> Callable[[], Agent]:
-    stage = next((stage for stage in stages if (run / stage / "planner").is_dir()), stages[-1])
-    planner, hands = run / stage / "planner", run / stage / "orchestrator"
-    if not planner.is_dir():
-        raise ImgEditError(f"expected a training with a planner in {planner}; found nothing there")
+def _of(kind: Any, folder: Path) -> Callable[[], Agent]:
+    planner, hands = folder / "planner", folder / "orchestrator"
     # a loop whose orchestrator did not practise has none of its own
     return lambda: kind(planner, hands if hands.is_dir() else None)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import features
 
-from imgedit_gym.core.checklist import BAN
+from imgedit_gym.core.checklist import BAN, Kind, Requirement
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.tasks import TaskBatch
 
@@ -87,10 +87,14 @@ def task_digest(tasks: Any, batch: TaskBatch, row: int) -> str:
         "instruction": tasks.instruction(batch, row),
         "plan": [[step.verb, step.target, step.value] for step in tasks.oracle_plan(batch, row)],
         # what is banned follows from the goal; its words were added after the first suites were drawn
-        "requirements": [[item.kind.name, item.text.partition(BAN)[0], item.step] for item in asked],
+        "requirements": [[item.kind.name, _brief(item), item.step] for item in asked],
         "keep": kept,
     }
     return sha256(canonical(content))[:32]
+
+
+def _brief(item: Requirement) -> str:
+    return item.text.partition(BAN)[0] if item.kind is Kind.ABSENT else item.text
 
 
 def machine() -> dict[str, str]:

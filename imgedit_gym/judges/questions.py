@@ -200,7 +200,14 @@ def question_of(requirement: Requirement, wording: dict[str, str] | None = None)
 
 
 def parts_of(requirement: Requirement) -> tuple[str, tuple[str, ...]]:
-    """Which of the wordings asks for a requirement, and the words in its blanks."""
+    """Which wording asks for a requirement.
+
+    Args:
+        requirement: As a task source puts it into words.
+
+    Returns:
+        A key of the file of wordings, :data:`OTHER` for words of its own, and the words in that wording's blanks.
+    """
     key, form = _FULLER.get(requirement.kind, ("", None))
     found = None if form is None else form.fullmatch(requirement.text)
     if found is not None:

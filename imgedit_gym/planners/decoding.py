@@ -47,6 +47,9 @@ class Constrained:
         out = torch.full_like(scores, -torch.inf)
         for row, state in enumerate(self._states):
             tokens = self._grammar.allowed(state).to(scores.device)
+            if self._grammar.owes(state) and bool(scores[row, self._grammar.end] > scores[row, tokens].max()):
+                # it would rather end: then at least nothing else is written before what is due
+                self._states[row] = self._grammar.press(state)
             chosen = scores[row, tokens]
             if self._draws and len(tokens) > 1:
                 # the largest of the scores with Gumbel noise is a draw from their softmax

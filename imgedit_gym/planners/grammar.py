@@ -7,7 +7,7 @@ tokenizer spells it alone, so that the same automaton serves a tokenizer of whol
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,13 +27,15 @@ class State:
     Attributes:
         line: Number of the line, from 1; 0 after the end.
         places: Nodes of the line's automaton that the tokens so far may have led to, each with what was used up on the
-            way there.
-        due: What must be used up before the plan may end, unless it has its full length.
+            way there or may not be used.
+        due: What must be used up before the plan may end.
+        pressed: Whether the line is to use up something that is due.
     """
 
     line: int
     places: frozenset[tuple[int, frozenset[str]]]
     due: frozenset[str] = frozenset()
+    pressed: bool = False
 
 
 _OVER = State(0, frozenset())
@@ -89,7 +91,9 @@ class PlanGrammar:
         self._spelled: dict[str, list[int]] = {}
         self._edges: list[dict[int, list[tuple[int, str]]]] = [{}, {}]
         self._within: dict[int, set[str]] = {}
-        """What pieces that pass through a node use up."""
+        """What pieces that pass through a node use up, and those that may follow a verb."""
+        self._early = {_START}
+        """Nodes from which it is still open what a line concerns."""
         forms = sayable(objects, headlines)
         self._values = {}
         for verb, targets, values in forms:
@@ -115,17 +119,19 @@ class PlanGrammar:
     def _length(self, piece: str) -> int:
         return len(self._spell(piece))
 
-    def _draw(self, verb: str, targets: Iterable[str], values: Iterable[str]) -> None:
+    def _draw(self, verb: str, targets: Sequence[str], values: Sequence[str]) -> None:
         """Add the lines of a verb: piece after piece, from the start of a line to its end."""
         node, parts = _START, _parts(verb, targets, values)
         # a verb must not be written when all that it could concern is used up
         ahead = frozenset(parts[1].values()) if targets and "" not in parts[1].values() else frozenset()
         for at, part in enumerate(parts):
             after = _FULL if at == len(parts) - 1 else self._node()
-            self._link(node, part, after, frozenset() if at else ahead)
+            between = self._link(node, part, after, frozenset() if at else ahead)
+            if at == 0 or (at == 1 and ahead):
+                self._early.update((node, *between))
             node = after
 
-    def _link(self, node: int, pieces: Mapping[str, str], after: int, ahead: frozenset[str] = frozenset()) -> None:
+    def _link(self, node: int, pieces: Mapping[str, str], after: int, ahead: frozenset[str] = frozenset()) -> list[int]:
         """Let any of some pieces lead from a node to another, each using something up, or nothing.
 
         Args:
@@ -133,6 +139,9 @@ class PlanGrammar:
             pieces: What each uses up.
             after: Where they end.
             ahead: What can be used up from there on, if something must.
+
+        Returns:
+            The nodes between.
         """
         if ahead:
             self._within[after] = set(ahead)
@@ -147,6 +156,7 @@ class PlanGrammar:
                     self._edges[here].setdefault(token, []).append((children[path], ""))
                 self._within[children[path]].update(ahead or {used})
             self._edges[children[tuple(ids[:-1])]].setdefault(ids[-1], []).append((after, used))
+        return list(children.values())[1:]
 
     def _node(self) -> int:
         self._edges.append({})
@@ -166,10 +176,27 @@ class PlanGrammar:
         """State before the first token of a plan about known things.
 
         Args:
-            due: Targets that the plan has to edit.
-            spared: Targets that it may not edit.
+            due: Objects that the plan has to edit; where there are more than it may have steps, each step edits one.
+            spared: Objects that it may not edit.
+
+        Raises:
+            ImgEditError: If something is no object of this grammar, or both due and spared.
         """
-        return State(1, frozenset({(_START, frozenset(map(_edit, spared)))}), frozenset(map(_edit, due)))
+        due, spared = frozenset(due), frozenset(spared)
+        if (strange := (due | spared) - self.things) or (strange := due & spared):
+            raise ImgEditError(f"expected objects that are due or spared; found {sorted(strange)}")
+        places = frozenset({(_START, frozenset(map(_edit, spared)))})
+        return State(1, places, frozenset(map(_edit, due)), len(due) >= self.max_steps)
+
+    def owes(self, state: State) -> bool:
+        """Whether a line is complete and the plan might end if nothing were due any more."""
+        return state.line < self.max_steps and any(
+            node == _FULL and not state.due <= used for node, used in state.places
+        )
+
+    def press(self, state: State) -> State:
+        """The state in which the next line has to edit something that is due."""
+        return replace(state, pressed=True)
 
     def allowed(self, state: State) -> torch.Tensor:
         """Tokens that may come next, ``int64 [k]``, k at least 1."""
@@ -177,7 +204,9 @@ class PlanGrammar:
         for node, used in state.places:
             if node != _FULL:
                 ways = self._edges[node].items()
-                tokens.update(token for token, ends in ways if any(self._open(*end, used) for end in ends))
+                tokens.update(
+                    token for token, ends in ways if any(self._leads(state, node, *end, used) for end in ends)
+                )
                 continue
             if state.due <= used or state.line == self.max_steps:
                 tokens.add(self.end)
@@ -191,11 +220,24 @@ class PlanGrammar:
             (after, used | {more} if more else used)
             for node, used in state.places
             for after, more in self._edges[node].get(token, ())
-            if self._open(after, more, used)
+            if self._leads(state, node, after, more, used)
         )
         if not places:
             return _OVER
-        return State(state.line + any(node == _START for node, _ in places), places, state.due)
+        line, pressed = state.line, state.pressed and all(node != _FULL for node, _ in places)
+        for node, used in places:
+            if node == _START:  # as many lines as things that are due
+                line, pressed = state.line + 1, pressed or len(state.due - used) >= self.max_steps - state.line
+        return State(line, places, state.due, pressed)
+
+    def _leads(self, state: State, node: int, after: int, more: str, used: frozenset[str]) -> bool:
+        """Whether one can go from a node to another and on from there."""
+        if not self._open(after, more, used):
+            return False
+        if not state.pressed or node not in self._early:
+            return True
+        ahead = {more} if more else self._within.get(after, set())
+        return not state.due - used or bool(ahead & (state.due - used))
 
     def _open(self, node: int, more: str, used: frozenset[str]) -> bool:
         """Whether a node can be gone to, using something up, and left again, after what was used up already."""
@@ -228,9 +270,8 @@ class PlanGrammar:
         return parse_plan(self._tokenizer.decode(kept), self.max_steps)
 
 
-def _parts(verb: str, targets: Iterable[str], values: Iterable[str]) -> list[dict[str, str]]:
+def _parts(verb: str, targets: Sequence[str], values: Sequence[str]) -> list[dict[str, str]]:
     """The pieces of a verb's lines, by place, each with what it uses up."""
-    targets, values = tuple(targets), tuple(values)
     # where there is but one target, it must be known to be free before the verb is written
     alone = _edit(targets[0]) if len(targets) == 1 and targets[0] != PICTURE else ""
     parts = [

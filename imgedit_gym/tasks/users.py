@@ -35,6 +35,7 @@ import torch
 
 from imgedit_gym.art.stock import Stock
 from imgedit_gym.core.checklist import (
+    BAN,
     LABEL_HEADLINE,
     LABEL_PICTURE,
     MAX_OBJECTS,
@@ -309,6 +310,8 @@ def _objects(objects: Any, place: Placement, most: int) -> tuple[list[str], list
             raise ImgEditError(f"objects: expected mappings with the keys 'name' and 'box'; found {item!r}")
         names.append(normalise(item["name"]).lower())
         boxes.append(_scaled(item["box"], place, f"box of {item['name']!r}"))
+    if any(BAN in name for name in names):
+        raise ImgEditError(f"objects: expected names without {BAN!r}; found {names}")
     if len(set(names)) != len(names):
         raise ImgEditError(f"objects: expected names that differ; found {names}")
     return names, boxes

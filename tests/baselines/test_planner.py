@@ -11,7 +11,7 @@ from baselines.agents.learned import LearnedAgent
 from baselines.planner import Planner
 from baselines.planner.execution import execute
 from baselines.planner.joining import joined, plan_apart, plan_seen_apart
-from baselines.planner.marks import THRESHOLD, due_of
+from baselines.planner.marks import THRESHOLD, Marks, due_of
 from baselines.planner.model import prompt, save
 from baselines.training.planner.joining import Joiner
 from baselines.training.planner.learn import Desk, plan_loss
@@ -82,8 +82,7 @@ def test_plans_are_written_as_their_text(planner):
 
 
 def test_a_saved_planner_writes_the_same_plans(desk, planner, seen, tmp_path):
-    save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
-    planner.own_marks.save(tmp_path)
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path, planner.own_marks)
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert size < 20e6 and not list(tmp_path.glob("*.bin"))
     loaded = Planner.load(tmp_path)
@@ -160,7 +159,7 @@ def test_a_planner_learns_a_plan_by_heart(desk, seen):
         loss.backward()
         optimizer.step()
     assert planner.plan(*seen) == plans
-    for row, chances in enumerate(planner.own_marks.chances(planner.model, prompt_of(planner, seen, tokens), tokens)):
+    for row, chances in enumerate(chances_of(planner, seen, tokens)):
         assert {name for name, chance in chances.items() if chance > 0.8} == {step.target for step in plans[row]} & set(
             things[row]
         )
@@ -175,6 +174,11 @@ def prompt_of(planner, seen, tokens):
     """What the language half reads of pictures and requests."""
     asked = planner.processor.tokenizer(seen[1], add_special_tokens=False)["input_ids"]
     return prompt(planner.model, planner.processor.tokenizer.get_vocab(), tokens, asked)
+
+
+def chances_of(planner, seen, tokens):
+    """How likely the things in pictures are to be edited."""
+    return planner.own_marks.chances(planner.model, prompt_of(planner, seen, tokens), tokens)
 
 
 # ------------------------------------------------------------------ marks
@@ -222,28 +226,62 @@ def test_due_is_what_is_likely_or_what_chance_says():
 
 
 def test_marks_are_kept_beside_the_planner(desk, planner, seen, tmp_path):
+    digest = desk.vision.digest
+    planner.own_marks.save(tmp_path, digest)
+    # marks of other weights do not stay behind
     save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
     assert Planner.load(tmp_path).marks is None
     with pytest.raises(ImgEditError, match="expected one with marks"):
         _ = Planner.load(tmp_path).own_marks
-    planner.own_marks.save(tmp_path)
+    planner.own_marks.save(tmp_path, digest)
     loaded = Planner.load(tmp_path)
     tokens = planner.look(seen[0])
     inputs = prompt_of(planner, seen, tokens)
     ours, theirs = (one.own_marks.chances(planner.model, inputs, tokens) for one in (planner, loaded))
     for own, its in zip(ours, theirs, strict=True):
         assert own.keys() == its.keys() and all(abs(own[name] - its[name]) < 5e-3 for name in own)
-    layer = planner.own_marks.layer
-    try:
-        planner.own_marks.layer = 9
-        planner.own_marks.save(tmp_path)
-    finally:
-        planner.own_marks.layer = layer
-    with pytest.raises(DataFileError, match=r"expected a planner's marks; layer 9 of 3"):
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"layer": 9}, "layer 9 of 3"),
+        ({"head": float("nan")}, "not finite"),
+        ({"vision": "0123"}, "marks for the encoder 0123"),
+        ({"bytes": b"no marks"}, ""),
+    ],
+)
+def test_other_marks_are_refused(desk, planner, tmp_path, wrong, told):
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, tmp_path)
+    marks = Marks(planner.own_marks.places, 192, wrong.get("layer", 1))
+    with torch.no_grad():
+        marks.head.bias += wrong.get("head", 0.0)
+    marks.save(tmp_path, wrong.get("vision", desk.vision.digest))
+    if "bytes" in wrong:
+        (tmp_path / "marks.safetensors").write_bytes(wrong["bytes"])
+    with pytest.raises(DataFileError, match=f"expected a planner's marks; .*{told}"):
         Planner.load(tmp_path)
-    (tmp_path / "marks.safetensors").write_bytes(b"no marks")
-    with pytest.raises(DataFileError, match="expected a planner's marks"):
-        Planner.load(tmp_path)
+
+
+def test_plans_are_about_what_is_due_alone(planner, seen, monkeypatch):
+    images, requests = seen
+    tokens = planner.look(images)
+    shown = [set(chances) & planner.grammar.things for chances in chances_of(planner, seen, tokens)]
+    wanted = [set(sorted(things)[:count]) for things, count in zip(shown, (0, 1, 2), strict=True)]
+
+    def chances(model, inputs, part):
+        assert len(part) == 3
+        return [{name: float(name in due) for name in things} for things, due in zip(shown, wanted, strict=True)]
+
+    monkeypatch.setattr(planner.own_marks, "chances", chances)
+    for plans in (planner.plan_seen(tokens, requests), planner.plan_seen(tokens, requests, 1.0, (1, 2, 3))):
+        for plan, due in zip(plans, wanted, strict=True):
+            assert {step.target for step in plan if step.verb != "add"} & planner.grammar.things == due
+
+
+def test_drawn_plans_need_their_seeds(planner, seen):
+    with pytest.raises(ImgEditError, match="expected a seed for each of 3 requests; found 1"):
+        planner.plan(*seen, 1.0, (4,))
 
 
 # ------------------------------------------------------------------ what is learnt from

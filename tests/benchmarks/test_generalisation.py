@@ -5,7 +5,9 @@ import json
 import pytest
 
 from benchmarks.generalisation.__main__ import main
+from benchmarks.generalisation.contestants import ALONE, EXCHANGED, contestants
 from benchmarks.generalisation.report import grids, summarise
+from imgedit_gym.core.errors import ImgEditError
 
 ANCHORS = {
     "no-op": {"": {"score": [0.0, 0.2], "success": [0.0, 0.0]}},
@@ -57,3 +59,16 @@ def test_the_command(tmp_path, capsys):
 def test_bad_input_is_refused(words, tmp_path, capsys):
     assert main([*words, "--out", str(tmp_path)]) == 2
     assert "expected" in capsys.readouterr().err
+
+
+def test_the_last_stage_that_all_trainings_have_counts(tmp_path):
+    for run, stages in (("a", ("self", "loop")), ("b", ("self",)), ("c", ("self",))):
+        for stage in stages:
+            (tmp_path / run / stage / "planner").mkdir(parents=True)
+    a, b, c = (tmp_path / run for run in "abc")
+    assert [one.name for one in contestants(["learned"], [b, c], True, {})] == ["learned", *EXCHANGED]
+    assert ALONE in [one.name for one in contestants(["learned"], [a], True, {})]
+    with pytest.raises(ImgEditError, match=r"b/loop; found none \(loop or self, of all alike\)"):
+        contestants(["learned"], [a, b], False, {})
+    with pytest.raises(ImgEditError, match="imitation; found none"):
+        contestants(["imitation"], [a], False, {})

@@ -111,7 +111,7 @@ def test_a_broken_model_gives_no_judgement(model, engine, cases_of, monkeypatch)
 def test_every_kind_has_two_captions():
     before, after = clip.load_wording("clip_before.v2"), clip.load_wording("clip_after.v2")
     # what photographs ask for is told in the words of "other"
-    kinds = {kind.name.lower() for kind in Kind if kind not in (Kind.NONE, Kind.RESTORED)} | {"span", "other"}
+    kinds = {kind.name.lower() for kind in Kind if kind not in (Kind.NONE, Kind.RESTORED)} | {"banned", "span", "other"}
     assert set(before) == kinds
     assert set(after) == kinds | {"clean", "damaged"}
     assert all(before[kind] != after[kind] for kind in kinds)

@@ -50,26 +50,45 @@ def test_whatever_is_written_is_a_plan(grammar, tokenizer):
     assert seen == {1, 2, 3, 4}
 
 
-def test_a_plan_speaks_of_what_is_due_and_of_nothing_that_is_spared(grammar, tokenizer):
+@pytest.mark.parametrize(
+    "due", [{"hamburger"}, {"hamburger", "hot dog", "dog"}, {"hamburger", "hot dog", "dog", "car", "sun"}]
+)
+def test_a_plan_speaks_of_what_is_due_and_of_nothing_that_is_spared(grammar, tokenizer, due):
     dice, lengths = random.Random(1), set()
-    due = {"hamburger", "hot dog", "background"}
     start = grammar.start_with(due, grammar.things - due)
     for _ in range(200):
-        ids = wander(grammar, dice, start)
-        plan = read_plan(tokenizer.decode(ids[:-1]), grammar.max_steps)
-        told = [step.target for step in plan if step.verb != "add" and step.target in grammar.things | due]
-        assert len(set(told)) == len(told) and set(told) <= due
-        assert set(told) == due or len(plan) == grammar.max_steps
+        plan = read_plan(tokenizer.decode(wander(grammar, dice, start)[:-1]), grammar.max_steps)
+        told = [step.target for step in plan if step.verb != "add" and step.target in grammar.things]
+        assert len(set(told)) == len(told) == min(len(due), grammar.max_steps) and set(told) <= due
         lengths.add(len(plan))
-    assert lengths == {3, 4}
+    assert lengths == set(range(min(len(due), grammar.max_steps), grammar.max_steps + 1))
 
 
 def test_no_verb_is_written_for_which_nothing_is_left(grammar, tokenizer):
     dice, nothing = random.Random(2), grammar.start_with((), grammar.things)
+    verbs = set()
     for _ in range(200):
         plan = read_plan(tokenizer.decode(wander(grammar, dice, nothing)[:-1]), grammar.max_steps)
         assert all(step.target not in grammar.things for step in plan if step.verb != "add")
-        assert all(step.verb != "edit" for step in plan)
+        verbs |= {step.verb for step in plan}
+    assert verbs == {"remove", "add", "recolor", "set", "rewrite", "adjust"}  # a badge may be removed
+
+
+def test_what_would_rather_end_writes_nothing_but_what_is_due(grammar):
+    due = {"hamburger", "hot dog", "dog"}
+    constrained = Constrained(grammar, 1, 0.0, (), [grammar.start_with(due, grammar.things - due)])
+    scores, ids = torch.rand(1, len(syllables()), generator=torch.Generator().manual_seed(0)), []
+    scores[0, grammar.end] = 9.0
+    while not ids or ids[-1] != grammar.end:
+        ids.append(int(constrained(torch.tensor([ids], dtype=torch.long), scores).argmax()))
+    first, *rest = grammar.read(ids)
+    assert {step.target for step in rest} <= due and len(rest) == 3 - (first.target in due)
+
+
+def test_only_objects_can_be_due_or_spared(grammar):
+    for due, spared in (({"background"}, ()), ((), {"no such thing"}), ({"dog"}, {"dog"})):
+        with pytest.raises(ImgEditError, match="expected objects that are due or spared"):
+            grammar.start_with(due, spared)
 
 
 def _forms():

@@ -188,7 +188,15 @@ def test_spoiled_pictures_are_asked_about_both_ways(bench: Bench):
     assert isinstance(bench.engine.judge, ChecklistJudge)
     made = Spoiler(bench).make(60, random.Random(5), torch.Generator().manual_seed(5))
     answers = {(kind, answer) for row in made.asked for kind, _, answer in row}
-    assert {("banned", True), ("banned", False), ("present", True), ("present", False)} <= answers
+    assert {(kind, answer) for kind in ("absent", "banned", "present") for answer in (True, False)} <= answers
+
+
+def test_earlier_stages_ask_what_they_have_words_for(words: Words, bench: Bench):
+    asked = bench.play(random.Random(1)).asked
+    assert any(kind == "banned" for row in asked for kind, _, _ in row)
+    balance, wordings, dice = Balance(), Wordings(words, TAUGHT), random.Random(0)
+    put = [one for row in asked for one in balance.pick(row, 6, wordings, dice, 0.0)]
+    assert put and all(one.kind in TAUGHT for one in put)
 
 
 def test_spoiled_pictures_are_asked_about_as_the_exact_judge_sees_them(bench: Bench, monkeypatch):

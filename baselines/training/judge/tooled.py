@@ -152,6 +152,8 @@ class Bench:
                 continue
             slots = self._slots(dict(zip(ASKED[kind], parts, strict=True)), dice)
             found.append((kind, slots, value >= 0.5))
+            if kind == "banned" and value >= 0.5 and dice.random() < 0.3:
+                found.append(("absent", {"x": slots["x"]}, True))
         for label, value in enumerate(preserved.tolist() if preserved is not None else ()):
             if not engine.batch.keep[row, label] or abs(value - 0.5) < SURE:
                 continue
@@ -198,12 +200,12 @@ class Balance:
     def pick(
         self, asked: list[tuple[str, Slots, bool]], most: int, wordings: Wordings, dice: random.Random, drop: float
     ) -> list[Asked]:
-        """At most so many questions of those that can be asked about one picture."""
+        """At most so many questions of those that can be asked about one picture, in these wordings."""
 
         def asked_enough(one: tuple[str, Slots, bool]) -> tuple[float, float]:
             return self._seen[one[0], one[2]] / self._weights.get(one[0], 1.0), dice.random()
 
-        order = sorted(asked, key=asked_enough)[:most]
+        order = sorted((one for one in asked if one[0] in wordings), key=asked_enough)[:most]
         for kind, _, answer in order:
             self._seen[kind, answer] += 1
         if sum(self._seen.values()) > 4000:

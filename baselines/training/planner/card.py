@@ -66,7 +66,8 @@ place. What came after learnt from plans of the planner's own, of which no teach
 
 Likeliest plans for {facts["tasks"]} tasks of each split. Coverage and faults are those of the checklist on paper;
 score, normalised gain and success are of plans in the hands of the oracle orchestrator. For two requests in one, as in
-`test-compose`, a plan is written for the whole or, as the agents do, for each apart, and joined.
+`test-compose`, a plan is written for the whole or, as the agents do, for each apart, and joined. "Without marks" is the
+same model when it may write about whatever it likes.
 
 {table(facts["measured"])}
 

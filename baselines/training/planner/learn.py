@@ -54,7 +54,9 @@ class Desk:
     @property
     def settings(self) -> str:
         """What all stages' results depend on, beside how long they learn."""
-        return f"--preset {self.preset.name} --noise {self.noise} --seed {self.seed}, encoder {self.vision.digest}"
+        preset = self.preset
+        told = f"--preset {preset.name} --noise {self.noise} --seed {self.seed}, encoder {self.vision.digest}"
+        return f"{told}, {preset.layers} layers with marks, {preset.tasks} and {preset.tried} tasks"
 
     @cached_property
     def words(self) -> PlanWords:

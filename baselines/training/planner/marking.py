@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from baselines.planner.marks import BACKGROUND as GROUND
-from baselines.planner.marks import HEADLINE as WRITING
-from baselines.planner.marks import OBJECT, Marks, Places, in_reading_order
+from baselines.planner.marks import BACKGROUND_TYPE, HEADLINE_TYPE, OBJECT_TYPE, Marks, Places
 from imgedit_gym.core.plan import BACKGROUND, HEADLINE, VERBS, Plan
 
-WEIGHT = 0.5
-"""Of the marks beside the words."""
+MARKS = 0.5
+"""Weight of the marks beside the words."""
 
 ELSEWHERE = 0.5
-"""Of places that show background or headline, beside those that show things."""
+"""Weight of places that show background or headline, beside those that show things."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,15 @@ def marked(plans: Sequence[Plan], shown: torch.Tensor, places: Places) -> Marked
         shown: ``int64 [n, T]``.
         places: What can be shown.
     """
-    kinds = {name: index for index, name in enumerate(places.kinds) if places.types[index] == OBJECT}
+    kinds = {name: index for index, name in enumerate(places.kinds) if places.types[index] == OBJECT_TYPE}
     verbs = torch.zeros_like(shown)
     types = places.types.to(shown.device)[shown]
     for row, plan in enumerate(plans):
         for step in plan:
             if step.target == BACKGROUND:
-                there = types[row] == GROUND
+                there = types[row] == BACKGROUND_TYPE
             elif step.target == HEADLINE:
-                there = types[row] == WRITING
+                there = types[row] == HEADLINE_TYPE
             else:
                 there = shown[row] == kinds.get(step.target, -1)
             verbs[row][there] = VERBS.index(step.verb)
@@ -59,8 +57,8 @@ def marked(plans: Sequence[Plan], shown: torch.Tensor, places: Places) -> Marked
 def marks_loss(marks: Marks, states: torch.Tensor, truth: Marked) -> torch.Tensor:
     """Cross-entropy of the marks, from states of the places ``[n, T, width]``."""
     loss = F.cross_entropy(marks(states).flatten(0, 1), truth.verbs.flatten(), reduction="none").view_as(truth.verbs)
-    things = marks.places.types.to(loss.device)[truth.shown] == OBJECT
-    return WEIGHT * (_mean(loss, things) + ELSEWHERE * _mean(loss, ~things))
+    things = marks.places.types.to(loss.device)[truth.shown] == OBJECT_TYPE
+    return MARKS * (_mean(loss, things) + ELSEWHERE * _mean(loss, ~things))
 
 
 def _mean(loss: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
@@ -76,7 +74,10 @@ def in_order_of_picture(plan: Plan, shown: Sequence[int], places: Places) -> Pla
     by_target = {plan[at].target: plan[at] for at in taking}
     if len(by_target) < len(taking):  # one thing twice: the teacher was wrong
         return plan
-    order = in_reading_order(by_target, [places.kinds[kind] for kind in shown])
+    first: dict[str, int] = {}
+    for at, kind in enumerate(shown):
+        first.setdefault(places.kinds[kind], at)
+    order = sorted(by_target, key=lambda target: first.get(target, len(shown)))
     steps = list(plan)
     for at, target in zip(taking, order, strict=True):
         steps[at] = by_target[target]

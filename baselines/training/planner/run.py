@@ -122,8 +122,7 @@ def train_tasks(desk: Desk, n: int, stretch: int) -> Iterator[Chunk]:
 def finish(planner: Planner, desk: Desk, stage: str, facts: dict[str, Any]) -> Path:
     """Write the model of a stage, with its card and what was measured."""
     folder = desk.folder / stage / "planner"
-    save(planner.model, desk.vision, desk.words, desk.preset.layers, folder)
-    planner.own_marks.save(folder)
+    save(planner.model, desk.vision, desk.words, desk.preset.layers, folder, planner.own_marks)
     (folder / "measured.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     write_card(folder, stage, desk, facts)
     return folder
