@@ -23,8 +23,8 @@ from imgedit_gym.core.plan import VERBS
 WEIGHTS = "marks.safetensors"
 """File of the marks beside the planner's weights."""
 
-THRESHOLD = 0.4
-"""A thing is due if it is edited with a greater chance than this. Teachers forget things, so it is below one half."""
+THRESHOLD = 0.5
+"""A thing is due if it is edited with a greater chance than this."""
 
 OBJECT_TYPE, BACKGROUND_TYPE, HEADLINE_TYPE = 0, 1, 2
 """Types of what can stand at a place, as in :class:`baselines.vision.Vision`."""

@@ -14,6 +14,7 @@ from PIL import Image
 from baselines.planner.joining import in_order
 from baselines.planner.marks import Marks, due_of
 from baselines.planner.model import SETTINGS, prompt
+from baselines.planner.vocabulary import INSIDE
 from baselines.training.judge.model import image_tokens
 from imgedit_gym.art.catalogue import load_catalogue
 from imgedit_gym.art.goals import load_goals
@@ -161,11 +162,13 @@ class Planner:
     ) -> list[Plan]:
         """The same from image tokens that are known; of the package's model alone.
 
-        Steps come in an order in which none spoils another.
+        Steps come in an order in which none spoils another. Requests with words that have to be spelled are planned for
+        without marks.
         """
         if temperature > 0 and len(seeds) != len(requests):
             raise ImgEditError(f"expected a seed for each of {len(requests)} requests; found {len(seeds)}")
         ids = self.processor.tokenizer.get_vocab()
+        spelled = {index for token, index in ids.items() if token.startswith(INSIDE)}
         read = self.processor.tokenizer(list(requests), add_special_tokens=False)["input_ids"]
         plans: list[Plan] = []
         for start in range(0, len(requests), _ROWS):
@@ -173,7 +176,12 @@ class Planner:
             seen = tokens[part].to(self.model.device)
             with torch.inference_mode():
                 inputs = prompt(self.model, ids, seen, read[part])
-            starts = None if self.marks is None else self._starts(self.marks, inputs, seen, temperature, seeds[part])
+            starts = None
+            if self.marks is not None:
+                starts = self._starts(self.marks, inputs, seen, temperature, seeds[part])
+                # marks know nothing of requests with words that they were not taught
+                known = [spelled.isdisjoint(request) for request in read[part]]
+                starts = [start if ok else self.grammar.start for start, ok in zip(starts, known, strict=True)]
             plans += map(in_order, write_plans(self.model, self.grammar, inputs, temperature, seeds[part], starts))
         return plans
 

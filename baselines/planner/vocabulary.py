@@ -28,7 +28,8 @@ CHAT_TEMPLATE = (
 
 _PLAN_WORDS = (*VERBS[2:], "the", "with", "to", "as", PICTURE, BACKGROUND, HEADLINE, BADGE)
 _LETTERS = string.ascii_lowercase + string.digits
-_INSIDE = "##"
+INSIDE = "##"
+"""How a letter begins that is not the first of a word that is spelled."""
 _CODE, _NAME = 0.6, 0.3
 """Length of a name's code in its first embedding, and of the part that is free."""
 
@@ -47,7 +48,7 @@ class PlanWords:
         written = {text.lower(): text for text in headlines}
         self.names: tuple[str, ...] = tuple(sorted({written.get(phrase, phrase) for phrase in vision.words}))
         found = {word for text in requests for word in _words(text)}
-        pieces = [*_LETTERS, *(_INSIDE + letter for letter in _LETTERS), *string.punctuation]
+        pieces = [*_LETTERS, *(INSIDE + letter for letter in _LETTERS), *string.punctuation]
         plain = dict.fromkeys((*_PLAN_WORDS, *pieces, *sorted(found)))
         known = set(self.names)
         self.tokens: tuple[str, ...] = (*SPECIAL, LINE, *(word for word in plain if word not in known), *self.names)
@@ -78,7 +79,7 @@ class PlanWords:
         """The tokenizer of the ``tokenizers`` library."""
         from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-        core = Tokenizer(models.WordPiece(dict(self.ids), unk_token=UNKNOWN, continuing_subword_prefix=_INSIDE))
+        core = Tokenizer(models.WordPiece(dict(self.ids), unk_token=UNKNOWN, continuing_subword_prefix=INSIDE))
         core.normalizer = normalizers.BertNormalizer(clean_text=False, strip_accents=True, lowercase=True)
         core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         # what is no plain word to the model below; headlines stand as they are written, in capitals
@@ -109,7 +110,7 @@ class PlanWords:
         word = self.tokens[token]
         if token < len(SPECIAL) or not _is_word(word) or any(letter not in self.ids for letter in word):
             return [token]
-        return [self.ids[word[0]], *(self.ids[_INSIDE + letter] for letter in word[1:])]
+        return [self.ids[word[0]], *(self.ids[INSIDE + letter] for letter in word[1:])]
 
 
 def seen_requests(book: GoalBook) -> list[str]:

@@ -1,6 +1,7 @@
 """The learned planner: its words, its model, and its plans."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -277,6 +278,16 @@ def test_plans_are_about_what_is_due_alone(planner, seen, monkeypatch):
     for plans in (planner.plan_seen(tokens, requests), planner.plan_seen(tokens, requests, 1.0, (1, 2, 3))):
         for plan, due in zip(plans, wanted, strict=True):
             assert {step.target for step in plan if step.verb != "add"} & planner.grammar.things == due
+
+
+def test_marks_are_left_out_where_words_are_spelled(planner, seen, monkeypatch):
+    images, requests = seen
+    plain = replace(planner, marks=None)
+    everything = [dict.fromkeys(chances, 1.0) for chances in chances_of(planner, seen, planner.look(images))]
+    monkeypatch.setattr(planner.own_marks, "chances", lambda *given: everything)
+    strange = [requests[0], "Xylophones, please!", requests[2]]
+    assert planner.plan(images, strange)[1] == plain.plan(images, strange)[1]
+    assert planner.plan(images, strange)[0] != plain.plan(images, strange)[0]
 
 
 def test_drawn_plans_need_their_seeds(planner, seen):
