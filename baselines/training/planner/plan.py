@@ -74,5 +74,5 @@ FULL = Preset(
     640,
     Course(600, 64, (1e-3, 1e-3)),
 )
-QUICK = Preset("quick", 3, 1600, Course(360, 16), 1, 320, 3, 1.0, Course(60, 16, (1e-3, 7e-4)), 40, 64, Course(80, 32))
+QUICK = Preset("quick", 3, 1600, Course(360, 16), 1, 320, 3, 1.0, Course(60, 16, (1e-3, 7e-4)), 24, 64, Course(80, 32))
 PRESETS = {preset.name: preset for preset in (FULL, QUICK)}
