@@ -305,6 +305,7 @@ THING = {"name": "dark box", "box": box()}
         ({"objects": [{"name": "x"}]}, "expected mappings with the keys 'name' and 'box'"),
         ({"objects": [{"name": 3, "box": box()}]}, "expected mappings with the keys 'name' and 'box'"),
         ({"objects": [THING | {"label": 1}]}, "expected mappings with the keys 'name' and 'box'"),
+        ({"objects": [THING | {"name": "hat and no new hair"}]}, "objects: expected names without ' and no new '"),
         ({"objects": [THING, THING]}, r"objects: expected names that differ; found \['dark box', 'dark box'\]"),
         ({"objects": [{"name": "x", "box": (1, 2, 3)}]}, "box of 'x': expected top, left, bottom, right"),
         (

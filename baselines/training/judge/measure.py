@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.training.judge.tooled import ASKED
 from baselines.training.judge.wider import STRANGELY
 from baselines.training.judge.wording import FREELY
 from benchmarks.audit.edits import honest_edits, make_reference
@@ -26,18 +27,8 @@ CHUNK = 50
 PLAYED = ("oracle", "agents")
 """Editors whose edits were not trained on, though their tools and tasks of the same world were."""
 
-_FREE_BLANKS = {
-    "absent": "x",
-    "banned": "xl",
-    "present": "nl",
-    "color": "xc",
-    "background": "l",
-    "background_color": "c",
-    "headline": "q",
-    "tone": "t",
-    "count": "nl",
-    "kept": "x",
-}
+_FREE_BLANKS = {kind: blanks for kind, blanks in ASKED.items() if kind in FREELY} | {"headline": "q", "kept": "x"}
+"""Blanks of the free wordings; a headline is quoted."""
 
 
 def free_wording(which: int = 0) -> dict[str, str]:
