@@ -42,15 +42,22 @@ class LearnedAgent(Agent):
     def __init__(
         self, planner: str | Path | None = None, orchestrator: str | Path | None = None, device: str = "cpu"
     ) -> None:
-        from baselines.orchestrator.orchestrator import Orchestrator
         from baselines.planner import Planner
 
-        chosen = [Path(given or own) for given, own in zip((planner, orchestrator), self.folders, strict=True)]
-        for folder, command in zip(chosen, self.commands, strict=True):
-            if not (folder / "config.json").is_file():
-                raise ImgEditError(f"no trained weights in {folder}; make them with: {command} --out DIR")
-        self._planner = Planner.load(chosen[0], device)
-        self._orchestrator = Orchestrator.load(chosen[1], device=device)
+        self._planner = Planner.load(self._found(0, planner), device)
+        self._load_hands(orchestrator, device)
+
+    def _found(self, which: int, given: str | Path | None) -> Path:
+        """A folder with weights: the one that is named, or the package's."""
+        folder = Path(given or self.folders[which])
+        if not (folder / "config.json").is_file():
+            raise ImgEditError(f"no trained weights in {folder}; make them with: {self.commands[which]} --out DIR")
+        return folder
+
+    def _load_hands(self, orchestrator: str | Path | None, device: str) -> None:
+        from baselines.orchestrator.orchestrator import Orchestrator
+
+        self._orchestrator = Orchestrator.load(self._found(1, orchestrator), device=device)
 
     def plan(self, images: np.ndarray, instructions: Sequence[str]) -> Sequence[Plan] | None:
         """The planner's likeliest plans; of a request that joins two, a plan for each, joined."""

@@ -1,15 +1,17 @@
 """How far what was learnt carries: agents on tasks as trained on, goals joined, goals never seen, long plans, clutter.
 
 ``python -m benchmarks.generalisation [--agents a,b] [--splits s,t] [--runs DIR ...] [--exchanged]
-[--other NAME=DIR ...] [--episodes 300] [--seed 0] [--markdown] [--out DIR]``. A run that is
+[--other NAME=DIR ...] [--language JSON] [--episodes 300] [--seed 0] [--markdown] [--out DIR]``. A run that is
 stopped goes on when it is started again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -40,6 +42,10 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--exchanged", action="store_true", help="also the learned agent with parts of the oracle's")
     parser.add_argument("--other", action="append", default=[], metavar="NAME=DIR", help="a further training")
+    parser.add_argument(
+        "--language",
+        help='a language model as planner: {"model": folder or hub id}, and base_url, examples ... as JSON',
+    )
     parser.add_argument("--episodes", type=int, default=300, help="tasks of each split")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first task; the next take the next ones")
     parser.add_argument("--markdown", action="store_true", help="print the tables in Markdown")
@@ -64,7 +70,9 @@ def _run(options: argparse.Namespace) -> None:
         if find_split(split).own_font:
             raise ImgEditError(f"--splits: expected some that need no other font; found {split!r}")
     others = dict(_pair(one) for one in options.other)
-    competing = contestants(_words("--agents", options.agents), options.runs, options.exchanged, others)
+    competing = contestants(
+        _words("--agents", options.agents), options.runs, options.exchanged, others, _json(options.language)
+    )
     console = Console(stderr=options.markdown)
     seeds = range(options.seed, options.seed + options.episodes)
     settings = f"--seed {options.seed} --episodes {options.episodes}"
@@ -92,6 +100,18 @@ def _words(option: str, text: str) -> list[str]:
     found = [word.strip() for word in text.split(",") if word.strip()]
     if not found or len(set(found)) < len(found):
         raise ImgEditError(f"{option}: expected names separated by commas, each once; found {text!r}")
+    return found
+
+
+def _json(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("model"), str):
+        raise ImgEditError(f'--language: expected JSON such as {{"model": "NAME"}}; found {text!r}')
     return found
 
 

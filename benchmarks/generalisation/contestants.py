@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 
 from baselines.agents import AGENTS
 from baselines.agents.base import Agent
+from baselines.agents.language import LanguageAgent
 from baselines.agents.learned import LearnedAgent
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import Engine
@@ -59,6 +62,14 @@ class BestToolsAgent(LearnedAgent):
         return actions
 
 
+class LanguageBestToolsAgent(BestToolsAgent, LanguageAgent):
+    """A language model as planner, and the oracle orchestrator for its plans."""
+
+
+LANGUAGE = {"language": LanguageAgent, "language, best tools": LanguageBestToolsAgent}
+"""What a language model takes part as."""
+
+
 @dataclass(frozen=True)
 class Contestant:
     """An agent, and how to make it once for every training.
@@ -73,7 +84,11 @@ class Contestant:
 
 
 def contestants(
-    names: Sequence[str], runs: Sequence[Path], exchanged: bool, others: dict[str, Path]
+    names: Sequence[str],
+    runs: Sequence[Path],
+    exchanged: bool,
+    others: dict[str, Path],
+    language: Mapping[str, Any] | None = None,
 ) -> list[Contestant]:
     """Who is compared.
 
@@ -83,6 +98,7 @@ def contestants(
             weights that come with the package if there are none.
         exchanged: Whether agents with a part of the oracle's take part.
         others: Folders of further trainings by the name that they get, such as one without experience.
+        language: A language model that plans, too: arguments of :class:`baselines.agents.language.LanguageAgent`.
 
     Raises:
         ImgEditError: If an agent or a folder is not there.
@@ -99,6 +115,9 @@ def contestants(
             found.append(_trained(ALONE, LearnedAgent, runs, ("self",)))
         for name, kind in zip(EXCHANGED, (OraclePlanAgent, BestToolsAgent), strict=True):
             found.append(_trained(name, kind, runs, STAGES["learned"]) if runs else Contestant(name, {"": kind}))
+    if language is not None:
+        told = json.dumps(dict(language), sort_keys=True)
+        found += [Contestant(name, {told: partial(kind, **language)}) for name, kind in LANGUAGE.items()]
     return found + [_trained(name, LearnedAgent, [run], STAGES["learned"]) for name, run in others.items()]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from imgedit_gym.art.stock import Stock
-from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 from imgedit_gym.core.plan import FORMS, PICTURE, Plan, PlanError, PlanStep, read_plan
 from imgedit_gym.core.task_source import TaskSource
@@ -33,50 +36,77 @@ FORM = (
 )
 JSON_FORM = ' Answer with a JSON object {"plan": ["first edit", "second edit"]} and nothing else.'
 
+EXAMPLES = Path(__file__).parent / "examples.v1.txt"
+
 _ROWS = 8
 """Plans that a local model writes at a time."""
 
 _LOG = logging.getLogger(__name__)
 
 
-class LanguagePlanner:
+@dataclass(frozen=True)
+class Example:
+    """A worked example.
+
+    Attributes:
+        scene: What the picture shows and what is asked for, as :func:`describe` puts it.
+        plan: Steps that meet the request.
+    """
+
+    scene: str
+    plan: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def load_examples(path: Path = EXAMPLES) -> tuple[Example, ...]:
+    """The worked examples that come with the package.
+
+    Raises:
+        DataFileError: If the file is missing or not in its form.
+    """
+    found = []
+    try:
+        text = "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+        for block in text.strip().split("\n\n"):
+            lines = block.splitlines()
+            things, ground, headline, request = (line.partition(": ")[2] for line in lines[:4])
+            plan = read_plan("\n".join(lines[4:]), len(lines) - 4)
+            found.append(Example(_scene(things, ground, headline, request), tuple(step.text for step in plan)))
+    except (OSError, ValueError, PlanError) as error:
+        raise DataFileError(f"{path}: expected worked examples; {error}") from None
+    return tuple(found)
+
+
+class LanguageWriter:
     """Asks a language model for plans, in words.
 
     A model of transformers writes under the plan grammar, so that whatever it writes parses. One behind an
     OpenAI-compatible server answers with a JSON object under a schema; a reply that is none, or holds a line that is no
-    plan step, is asked for once more. Where that fails too the request itself is the only step, and
-    :attr:`notes` says why.
+    plan step, is asked for once more. Where that fails too there is no plan, and a reason.
 
     Args:
-        tasks: Where the tasks come from.
         model: Folder or hub id of a causal language model; with ``base_url`` the model's name on the server.
         base_url: Address of a server up to ``/v1``; ``None`` for a model of transformers.
         temperature: 0 for the likeliest plan; above 0 plans are drawn.
         seed: Of what is drawn.
+        examples: How many worked examples come first; the package has two.
         device: Where a model of transformers computes.
         dtype: Name of a torch type, or ``"auto"``.
         extra: Further fields of a request to the server.
         **server: What else :class:`imgedit_gym.models.server.Server` takes.
 
-    Attributes:
-        notes: Why the plan of a row is the request itself, by row of the batch.
-
     Raises:
         ImgEditError: If an argument is not what is expected, or the model cannot be loaded.
     """
 
-    id = "language"
-    version = "1"
-    follows_oracle = False
-
     def __init__(
         self,
-        tasks: TaskSource,
         model: str,
         base_url: str | None = None,
         *,
         temperature: float = 0.0,
         seed: int = 0,
+        examples: int = 2,
         device: str = "cpu",
         dtype: str = "auto",
         extra: Mapping[str, Any] | None = None,
@@ -86,45 +116,49 @@ class LanguagePlanner:
             raise ImgEditError(f"model must be the name of a language model; found {model!r}")
         if not temperature >= 0:
             raise ImgEditError(f"temperature must be a number of at least 0; found {temperature!r}")
+        known = load_examples()
+        if not isinstance(examples, int) or not 0 <= examples <= len(known):
+            raise ImgEditError(f"examples must be a whole number from 0 to {len(known)}; found {examples!r}")
         if base_url is None and server:
             raise ImgEditError(f"{', '.join(sorted(server))}: only with base_url, the address of a server")
-        self._tasks, self._model, self._temperature, self._seed = tasks, model, temperature, seed
+        self._model, self._temperature, self._seed = model, temperature, seed
+        self._examples = known[:examples]
         self._extra = dict(extra or {})
         self._server = None if base_url is None else ChatServer(base_url, **server)
         self._local = load_language_model(model, None, device, dtype) if base_url is None else None
         self.deterministic = base_url is None
-        self.notes: dict[int, str] = {}
 
-    def plan(self, batch: TaskBatch, rows: torch.Tensor) -> Sequence[Plan] | None:
-        """See :class:`imgedit_gym.planners.base.Planner`."""
-        scenes = look(batch.images[rows.to(batch.device)], self._tasks.stock)
-        requests = [self._tasks.instruction(batch, row) for row in rows.tolist()]
-        longest = batch.plan.shape[1]
-        told = [
-            describe(scene, request, self._tasks.stock, longest)
-            for scene, request in zip(scenes, requests, strict=True)
-        ]
+    def write(
+        self, images: torch.Tensor, requests: Sequence[str], stock: Stock, longest: int
+    ) -> list[tuple[Plan | None, str]]:
+        """Plans for pictures.
+
+        Args:
+            images: ``uint8 [n, H, W, 3]``.
+            requests: One for each picture.
+            stock: Art that may be brought in, and that is looked for in the pictures.
+            longest: Steps of a plan at most.
+
+        Returns:
+            n plans; where the model gave none, ``None`` and why.
+        """
+        scenes = look(images, stock)
+        told = [describe(scene, request) for scene, request in zip(scenes, requests, strict=True)]
+        rules = rules_of(stock, longest)
         if self._local is not None:
-            return self._write(told, longest)
-        plans: list[Plan] = []
-        for row, request, answer in zip(rows.tolist(), requests, background.run(self._ask(told, longest)), strict=True):
-            self.notes.pop(row, None)
-            if answer.value is None:
-                self.notes[row] = answer.error
-                _LOG.warning("no plan for row %d, its request is the only step: %s", row, answer.error)
-            plans.append(answer.value or (PlanStep("edit", PICTURE, request),))
-        return plans
+            return [(plan, "") for plan in self._write(rules, told, stock, longest)]
+        return [(answer.value, answer.error) for answer in background.run(self._ask(rules, told, longest))]
 
     # ------------------------------------------------------------------ a model of transformers
 
-    def _write(self, told: Sequence[str], longest: int) -> list[Plan]:
+    def _write(self, rules: str, told: Sequence[str], stock: Stock, longest: int) -> list[Plan]:
         assert self._local is not None
-        tokenizer, stock = self._local.processor, self._tasks.stock
+        tokenizer = self._local.processor
         objects = [item.name for item in stock.catalogue.objects]
         grammar = PlanGrammar(tokenizer, tokenizer.eos_token_id, objects, stock.headlines, longest)
         plans: list[Plan] = []
         for start in range(0, len(told), _ROWS):
-            texts = [_prompt(tokenizer, text) for text in told[start : start + _ROWS]]
+            texts = [_prompt(tokenizer, self._messages(rules, text)) for text in told[start : start + _ROWS]]
             inputs = tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=False)
             inputs = {name: inputs[name].to(self._local.device) for name in ("input_ids", "attention_mask")}
             seeds = [self._seed_of(text) for text in told[start : start + _ROWS]]
@@ -133,17 +167,30 @@ class LanguagePlanner:
 
     # ------------------------------------------------------------------ a server
 
-    async def _ask(self, told: Sequence[str], longest: int) -> list[Any]:
+    async def _ask(self, rules: str, told: Sequence[str], longest: int) -> list[Any]:
         server = self._server
         assert server is not None
-        asked = [server.ask(partial(self._request, text, longest), partial(_read, longest=longest)) for text in told]
-        return await background.together(asked)
+        read = partial(_read, longest=longest)
+        return await background.together(
+            [server.ask(partial(self._request, rules, one, longest), read) for one in told]
+        )
 
     def _seed_of(self, told: str) -> int:
         """A seed of its own for each text, wherever it stands in a batch; below 2**31, which servers expect."""
         return zlib.crc32(f"{self._seed} {told}".encode()) & 0x7FFFFFFF
 
-    def _request(self, told: str, longest: int) -> dict[str, Any]:
+    def _messages(self, rules: str, told: str, as_json: bool = False) -> list[dict[str, str]]:
+        """The conversation: the rules with the first example, the others, and the task."""
+        form = rules + (JSON_FORM if as_json else "")
+        asked = [*(example.scene for example in self._examples), told]
+        asked[0] = f"{form}\n{asked[0]}"
+        messages = [{"role": "system", "content": SYSTEM}]
+        for text, example in zip(asked, self._examples, strict=False):
+            answer = json.dumps({"plan": example.plan}) if as_json else "\n".join(example.plan)
+            messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+        return [*messages, {"role": "user", "content": asked[-1]}]
+
+    def _request(self, rules: str, told: str, longest: int) -> dict[str, Any]:
         lines = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": longest}
         schema = {
             "type": "object",
@@ -153,7 +200,7 @@ class LanguagePlanner:
         }
         return {
             "model": self._model,
-            "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": told + JSON_FORM}],
+            "messages": self._messages(rules, told, as_json=True),
             "temperature": self._temperature,
             "seed": self._seed_of(told),
             "max_tokens": 64 * longest,
@@ -169,17 +216,53 @@ class LanguagePlanner:
             self._server.close()
 
 
-def describe(scene: Scene, request: str, stock: Stock, max_steps: int) -> str:
-    """What a language model is told of a task.
+class LanguagePlanner(LanguageWriter):
+    """Plans the tasks of an environment with a language model, in words.
+
+    Where the model gives no plan the request itself is the only step.
 
     Args:
-        scene: What a detector found in the picture.
-        request: The request in words.
+        tasks: Where the tasks come from.
+        model: See :class:`LanguageWriter`.
+        base_url: See there.
+        **options: What else it takes.
+
+    Attributes:
+        notes: Why the plan of a row is the request itself, by row of the batch.
+    """
+
+    id = "language"
+    version = "2"
+    follows_oracle = False
+
+    def __init__(self, tasks: TaskSource, model: str, base_url: str | None = None, **options: Any) -> None:
+        super().__init__(model, base_url, **options)
+        self._tasks = tasks
+        self.notes: dict[int, str] = {}
+
+    def plan(self, batch: TaskBatch, rows: torch.Tensor) -> Sequence[Plan] | None:
+        """See :class:`imgedit_gym.planners.base.Planner`."""
+        requests = [self._tasks.instruction(batch, row) for row in rows.tolist()]
+        pictures = batch.images[rows.to(batch.device)]
+        plans: list[Plan] = []
+        written = self.write(pictures, requests, self._tasks.stock, batch.plan.shape[1])
+        for row, request, (plan, why) in zip(rows.tolist(), requests, written, strict=True):
+            self.notes.pop(row, None)
+            if plan is None:
+                self.notes[row] = why
+                _LOG.warning("no plan for row %d, its request is the only step: %s", row, why)
+            plans.append(plan or (PlanStep("edit", PICTURE, request),))
+        return plans
+
+
+def rules_of(stock: Stock, max_steps: int) -> str:
+    """What a language model is told of plans.
+
+    Args:
         stock: Art that may be brought in.
         max_steps: Longest plan.
     """
-    things = ", ".join(found.name for found in scene.detections) or "none"
-    form = FORM.format(
+    return FORM.format(
         steps=max_steps,
         forms="; ".join(FORMS),
         objects=", ".join(item.name for item in stock.catalogue.objects),
@@ -188,18 +271,32 @@ def describe(scene: Scene, request: str, stock: Stock, max_steps: int) -> str:
         places=", ".join(BACKGROUNDS),
         tones=", ".join(TONES),
     )
+
+
+def describe(scene: Scene, request: str) -> str:
+    """What a language model is told of a task.
+
+    Args:
+        scene: What a detector found in the picture.
+        request: The request in words.
+    """
+    things = ", ".join(found.name for found in scene.detections)
+    return _scene(things, f"{scene.background}, {scene.color}", scene.headline, request)
+
+
+def _scene(things: str, ground: str, headline: str | None, request: str) -> str:
     return (
-        f"{form}\nThe picture shows these objects: {things}. Background: {scene.background}, {scene.color}. "
-        f"Headline: {scene.headline or 'none'}.\nRequest: {request}\n"
+        f"The picture shows these objects: {things or 'none'}. Background: {ground}. "
+        f"Headline: {headline or 'none'}.\nRequest: {request}\n"
     )
 
 
-def _prompt(tokenizer: Any, told: str) -> str:
-    """The text in the form the model was taught to talk in, if it was."""
+def _prompt(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
+    """The conversation in the form the model was taught to talk in, if it was."""
     if getattr(tokenizer, "chat_template", None) is None:
-        return f"{SYSTEM}\n{told}Plan:\n"
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": told}]
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        told = "".join(f"{one['content']}\n" for one in messages)
+        return f"{told}Plan:\n"
+    return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
 
 
 def _read(body: dict[str, Any], longest: int) -> Plan:

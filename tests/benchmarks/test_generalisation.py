@@ -54,7 +54,14 @@ def test_the_command(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "words",
-    [["--splits", "test-art"], ["--agents", ""], ["--agents", "nobody"], ["--other", "x"], ["--runs", "nowhere"]],
+    [
+        ["--splits", "test-art"],
+        ["--agents", ""],
+        ["--agents", "nobody"],
+        ["--other", "x"],
+        ["--runs", "nowhere"],
+        ["--language", "{}"],
+    ],
 )
 def test_bad_input_is_refused(words, tmp_path, capsys):
     assert main([*words, "--out", str(tmp_path)]) == 2
@@ -72,3 +79,18 @@ def test_the_last_stage_that_all_trainings_have_counts(tmp_path):
         contestants(["learned"], [a, b], False, {})
     with pytest.raises(ImgEditError, match="imitation; found none"):
         contestants(["imitation"], [a], False, {})
+
+
+def test_a_language_model_takes_part(tmp_path, capsys):
+    pytest.importorskip("transformers")
+    from tests.planners.tokenizers import syllables, tiny_model
+
+    tokenizer = syllables()
+    tokenizer.save_pretrained(tmp_path / "model")
+    tiny_model(tokenizer).save_pretrained(tmp_path / "model")
+    told = json.dumps({"model": str(tmp_path / "model"), "examples": 0})
+    words = ["--agents", "no-op", "--splits", "test-goals", "--episodes", "2", "--language", told]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "generalisation.json").read_text())["splits"]["test-goals"]
+    assert {"language", "language, best tools"} <= set(found)
+    assert found["language"]["normalised"]["mean"] <= found["oracle"]["normalised"]["mean"] == pytest.approx(1.0)

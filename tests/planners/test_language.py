@@ -1,13 +1,16 @@
 """Plans from language models that are told what is in the picture: one at hand, and one behind a server."""
 
 import json
+import os
 
 import pytest
 import torch
 
-from imgedit_gym.core.errors import ImgEditError
-from imgedit_gym.core.plan import PlanStep
-from imgedit_gym.planners.language import LanguagePlanner, describe
+from imgedit_gym.art.goals import load_goals
+from imgedit_gym.core.errors import DataFileError, ImgEditError
+from imgedit_gym.core.names import BACKGROUNDS, TONES
+from imgedit_gym.core.plan import PlanStep, read_plan
+from imgedit_gym.planners.language import EXAMPLES, LanguagePlanner, describe, load_examples, rules_of
 from imgedit_gym.planners.rules import look
 from tests.judges.server import serving
 
@@ -51,7 +54,7 @@ def test_a_server_is_told_the_picture_and_asked_under_a_schema(server, planner):
     assert plans == [STEPS, STEPS] and not planner.notes
     scenes = look(batch.images, planner._tasks.stock)
     for body in server.requests:
-        text = body["messages"][1]["content"]
+        text = body["messages"][-1]["content"]
         (row,) = [row for row, request in enumerate(requests) if request in text]
         assert all(found.name in text for found in scenes[row].detections) and scenes[row].background in text
         form = body["response_format"]["json_schema"]
@@ -117,27 +120,69 @@ def test_a_drawn_plan_does_not_hang_on_the_batch(tmp_path, make_source):
 def test_a_server_gets_the_seed_of_the_task(server, planner):
     server.always = said(json.dumps({"plan": PLAN}))
     plans_of(planner, 2)
-    first = {body["messages"][1]["content"]: body["seed"] for body in server.requests}
+    first = {body["messages"][-1]["content"]: body["seed"] for body in server.requests}
     assert len(set(first.values())) == 2
     source = planner._tasks
     batch = source.allocate(2)
     source.sample(batch, torch.arange(2), torch.arange(2))
     planner.plan(batch, torch.tensor([1]))
     body = server.requests[-1]
-    assert body["seed"] == first[body["messages"][1]["content"]]
+    assert body["seed"] == first[body["messages"][-1]["content"]]
 
 
 def test_what_is_told_names_everything_that_may_be_used(started):
     engine = started(1)
     stock = engine.tasks.stock
     (scene,) = look(engine.batch.images, stock)
-    text = describe(scene, "Make it festive.", stock, 5)
-    assert "Make it festive." in text and "1 to 5 edits" in text
+    assert "Make it festive." in describe(scene, "Make it festive.")
+    text = rules_of(stock, 5)
+    assert "1 to 5 edits" in text
     assert all(item.name in text for item in stock.catalogue.objects)
 
 
+def test_worked_examples_come_first(server, make_source):
+    server.always = said(json.dumps({"plan": PLAN}))
+    for count in (0, 1, 2):
+        planner = LanguagePlanner(make_source(), "small", server.url, examples=count)
+        _, (request,), batch = plans_of(planner)
+        planner.close()
+        messages = server.requests[-1]["messages"]
+        assert [one["role"] for one in messages] == ["system"] + ["user", "assistant"] * count + ["user"]
+        assert sum("Write a plan of" in one["content"] for one in messages) == 1
+        assert "Write a plan of" in messages[1]["content"] and request in messages[-1]["content"]
+        assert all(json.loads(one["content"])["plan"] for one in messages if one["role"] == "assistant")
+
+
+def test_worked_examples_are_of_the_world_and_of_seen_goals(make_source):
+    book, stock = load_goals(), make_source().stock
+    seen = {text for goal in book.goals if goal.seen for text in goal.phrasings}
+    names = [item.name for item in stock.catalogue.objects]
+    grammar_words = {*names, *stock.headlines}
+    for example in load_examples():
+        request = example.scene.split("Request: ")[1].strip()
+        assert request in seen
+        shown = example.scene.split("objects: ")[1].split(". Background")[0].split(", ")
+        assert set(shown) <= set(names)
+        for step in read_plan("\n".join(example.plan), 8):
+            assert step.target in {*shown, "background", "headline", "picture"} or step.verb == "add"
+            assert not step.value or step.value in {*grammar_words, *BACKGROUNDS, *TONES}
+
+
+def test_examples_that_are_no_plan_are_told(tmp_path):
+    path = tmp_path / "examples.txt"
+    path.write_text(EXAMPLES.read_text(encoding="utf-8").replace("replace the", "improve the"), encoding="utf-8")
+    with pytest.raises(DataFileError, match="improve the"):
+        load_examples(path)
+
+
 @pytest.mark.parametrize(
-    "arguments", [{"model": ""}, {"model": "m", "temperature": -1.0}, {"model": "m", "retries": 3}]
+    "arguments",
+    [
+        {"model": ""},
+        {"model": "m", "temperature": -1.0},
+        {"model": "m", "retries": 3},
+        {"model": "m", "base_url": "http://localhost:1/v1", "examples": 3},
+    ],
 )
 def test_wrong_arguments_are_told(make_source, arguments):
     with pytest.raises(ImgEditError):
@@ -148,3 +193,15 @@ def test_a_missing_model_is_told(make_source, tmp_path):
     pytest.importorskip("transformers")
     with pytest.raises(ImgEditError, match="language model"):
         LanguagePlanner(make_source(), str(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_real_language_model_plans(make_source):
+    """Set IMGEDIT_LANGUAGE_MODEL to a folder or hub id, such as HuggingFaceTB/SmolLM2-135M-Instruct."""
+    model = os.environ.get("IMGEDIT_LANGUAGE_MODEL")
+    if not model:
+        pytest.skip("IMGEDIT_LANGUAGE_MODEL names no model")
+    planner = LanguagePlanner(make_source(), model)
+    plans, _, _ = plans_of(planner, 4)
+    assert len(set(plans)) == 4 and all(step.verb != "edit" for plan in plans for step in plan)
+    assert plans_of(planner, 4)[0] == plans
