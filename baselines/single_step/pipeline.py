@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from baselines.single_step.model import EDGE, STEPS, Layers, inputs, read_words,
 from baselines.single_step.words import tokenize
 from baselines.vision import Vision
 from imgedit_gym.core.errors import DataFileError, ImgEditError
+
+ENCODER = "vision"
+"""Folder of the image encoder in a pipeline's own, where it is not the package's."""
 
 _Pipeline: Any = DiffusionPipeline
 
@@ -42,9 +46,19 @@ class SingleStepPipeline(_Pipeline):
         self.register_modules(unet=unet, scheduler=scheduler, text_encoder=text_encoder, tokenizer=tokenizer)
         self.register_to_config(vision=vision)
 
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> SingleStepPipeline:
+        """Load a pipeline, and remember the image encoder that lies in its folder."""
+        found: SingleStepPipeline = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        folder = Path(pretrained_model_name_or_path) / ENCODER
+        found._own_encoder = folder if folder.is_dir() else None
+        return found
+
+    _own_encoder: Path | None = None
+
     @cached_property
     def _encoder(self) -> Vision:
-        vision = Vision.load(device=self._execution_device)
+        vision = Vision.load(self._own_encoder, self._execution_device)
         if self.config.vision not in (None, vision.digest):
             raise DataFileError(
                 f"the editor was trained with the image encoder {self.config.vision}; found {vision.digest}"

@@ -2,8 +2,8 @@
 
 ``python -m baselines.training [--preset quick|full] [--seed S] [--jobs 2] [--device D] [--only a,b] [--out DIR]``:
 the image encoder, then the orchestrators, the planners and the single-step editor, side by side, each by its own
-command. The weights go to ``weights`` in DIR, laid out as ``baselines/weights``. What an interrupted run has made is
-not made again.
+command. The weights go to ``weights`` in DIR, laid out as ``baselines/weights``. A run that was interrupted goes on
+learning where it was left; what follows learning, exports and measurements, is made again.
 """
 
 from __future__ import annotations
@@ -99,10 +99,28 @@ def needed(jobs: list[Job], names: list[str]) -> list[Job]:
 def gather(out: Path, names: list[str]) -> Path:
     """Copy what was made to ``weights``, laid out as ``baselines/weights``; returns that folder."""
     folder = out / "weights"
-    for name in names:
-        for made, kept in WEIGHTS.get(name, {}).items():
-            shutil.copytree(out / made, folder / kept, dirs_exist_ok=True)
+    try:
+        for name in names:
+            for made, kept in WEIGHTS.get(name, {}).items():
+                shutil.copytree(out / made, folder / kept, dirs_exist_ok=True)
+    except OSError as error:
+        raise ImgEditError(f"expected a folder that can be copied to {folder}; {error}") from None
     return folder
+
+
+def check_device(device: str) -> None:
+    """Check that a torch device is there, before hours have gone by.
+
+    Raises:
+        ImgEditError: If it is not.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ImgEditError(f"--device: expected a torch device that is there; found {device!r}: {reason}") from None
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -113,6 +131,7 @@ def _run(options: argparse.Namespace) -> None:
     check_number("--jobs", options.jobs, 1)
     names = [name.strip() for name in options.only.split(",") if name.strip()]
     jobs = needed(jobs_of(options), names)
+    check_device(options.device)
     run_jobs(jobs, options.out, options.jobs, Console())
     print(f"wrote {gather(options.out, [job.name for job in jobs])}")
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from baselines.cli import check_episodes, check_folder, progress_bar, run_command, versions, write_results
-from benchmarks.generalisation.contestants import contestants
+from benchmarks.generalisation.contestants import PlansOnce, contestants
 from benchmarks.generalisation.play import play
 from benchmarks.generalisation.report import grids, summarise, write_picture
 from benchmarks.tables import print_grids
@@ -70,13 +70,16 @@ def _run(options: argparse.Namespace) -> None:
         if find_split(split).own_font:
             raise ImgEditError(f"--splits: expected some that need no other font; found {split!r}")
     others = dict(_pair(one) for one in options.other)
-    competing = contestants(
-        _words("--agents", options.agents), options.runs, options.exchanged, others, _json(options.language)
-    )
     console = Console(stderr=options.markdown)
     seeds = range(options.seed, options.seed + options.episodes)
     settings = f"--seed {options.seed} --episodes {options.episodes}"
-    with progress_bar(console) as progress:
+    with ExitStack() as stack:
+        language = _language(options.language)
+        if language is not None:
+            stack.callback(language.close)
+        names = _words("--agents", options.agents)
+        competing = contestants(names, options.runs, options.exchanged, others, language)
+        progress = stack.enter_context(progress_bar(console))
         bar = progress.add_task("agents and splits", total=None)
         scores = play(
             competing,
@@ -103,16 +106,19 @@ def _words(option: str, text: str) -> list[str]:
     return found
 
 
-def _json(text: str | None) -> dict[str, Any] | None:
+def _language(text: str | None) -> PlansOnce | None:
     if text is None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("model"), str):
         raise ImgEditError(f'--language: expected JSON such as {{"model": "NAME"}}; found {text!r}')
-    return found
+    try:
+        return PlansOnce(**found)
+    except TypeError as error:
+        raise ImgEditError(f"--language: expected arguments of a language planner; {error}") from error
 
 
 def _pair(text: str) -> tuple[str, Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,9 @@ from baselines.agents.language import LanguageAgent
 from baselines.agents.learned import LearnedAgent
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import Engine
+from imgedit_gym.models.store import picture_digest
 from imgedit_gym.orchestrators.oracle import OracleOrchestrator
+from imgedit_gym.planners.language import LanguageWriter, Written
 
 STAGES = {"learned": ("loop", "self"), "imitation": ("imitation",)}
 """Agents that a training makes, and their folders in it: the first that is there counts."""
@@ -66,8 +68,34 @@ class LanguageBestToolsAgent(BestToolsAgent, LanguageAgent):
     """A language model as planner, and the oracle orchestrator for its plans."""
 
 
-LANGUAGE = {"language": LanguageAgent, "language, best tools": LanguageBestToolsAgent}
+LANGUAGE: dict[str, Any] = {"language": LanguageAgent, "language, best tools": LanguageBestToolsAgent}
 """What a language model takes part as."""
+
+
+class PlansOnce(LanguageWriter):
+    """Writes each plan once, so that all who take part with the model have the same plans.
+
+    Args:
+        model: See :class:`imgedit_gym.planners.language.LanguageWriter`.
+        **options: What else it takes.
+
+    Attributes:
+        told: The arguments as text.
+    """
+
+    def __init__(self, model: str, **options: Any) -> None:
+        super().__init__(model, **options)
+        self.told = json.dumps({"model": model, **options}, sort_keys=True)
+        self._known: dict[tuple[str, str, int], Written] = {}
+
+    def write(self, images: torch.Tensor, requests: Sequence[str], stock: Any, longest: int) -> list[Written]:
+        """See :class:`imgedit_gym.planners.language.LanguageWriter`."""
+        keys = [(picture_digest(one), request, longest) for one, request in zip(images, requests, strict=True)]
+        new = [at for at, key in enumerate(keys) if key not in self._known]
+        written = super().write(images[new], [requests[at] for at in new], stock, longest) if new else []
+        found = self._known | {keys[at]: one for at, one in zip(new, written, strict=True)}
+        self._known = {key: one for key, one in found.items() if not one.unreached}
+        return [found[key] for key in keys]
 
 
 @dataclass(frozen=True)
@@ -88,7 +116,7 @@ def contestants(
     runs: Sequence[Path],
     exchanged: bool,
     others: dict[str, Path],
-    language: Mapping[str, Any] | None = None,
+    language: PlansOnce | None = None,
 ) -> list[Contestant]:
     """Who is compared.
 
@@ -98,10 +126,10 @@ def contestants(
             weights that come with the package if there are none.
         exchanged: Whether agents with a part of the oracle's take part.
         others: Folders of further trainings by the name that they get, such as one without experience.
-        language: A language model that plans, too: arguments of :class:`baselines.agents.language.LanguageAgent`.
+        language: A language model that plans, too.
 
     Raises:
-        ImgEditError: If an agent or a folder is not there.
+        ImgEditError: If an agent or a folder is not there, or two would have one name.
     """
     found: list[Contestant] = []
     for name in names:
@@ -116,9 +144,12 @@ def contestants(
         for name, kind in zip(EXCHANGED, (OraclePlanAgent, BestToolsAgent), strict=True):
             found.append(_trained(name, kind, runs, STAGES["learned"]) if runs else Contestant(name, {"": kind}))
     if language is not None:
-        told = json.dumps(dict(language), sort_keys=True)
-        found += [Contestant(name, {told: partial(kind, **language)}) for name, kind in LANGUAGE.items()]
-    return found + [_trained(name, LearnedAgent, [run], STAGES["learned"]) for name, run in others.items()]
+        found += [Contestant(name, {language.told: partial(kind, language)}) for name, kind in LANGUAGE.items()]
+    found += [_trained(name, LearnedAgent, [run], STAGES["learned"]) for name, run in others.items()]
+    taken = [one.name for one in found]
+    if len(set(taken)) < len(taken):
+        raise ImgEditError(f"expected names that are taken once; found {', '.join(taken)}")
+    return found
 
 
 def _trained(name: str, kind: Any, runs: Sequence[Path], stages: Sequence[str]) -> Contestant:

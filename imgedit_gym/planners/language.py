@@ -7,14 +7,13 @@ import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 
 from imgedit_gym.art.stock import Stock
-from imgedit_gym.core.errors import DataFileError, ImgEditError
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 from imgedit_gym.core.plan import FORMS, PICTURE, Plan, PlanError, PlanStep, read_plan
 from imgedit_gym.core.task_source import TaskSource
@@ -22,9 +21,10 @@ from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.models import background
 from imgedit_gym.models.chat_server import ChatServer, object_of
 from imgedit_gym.models.loading import load_language_model
-from imgedit_gym.models.server import MalformedReply
+from imgedit_gym.models.server import Failure, MalformedReply
 from imgedit_gym.planners.decoding import write_plans
 from imgedit_gym.planners.detector import Scene, look
+from imgedit_gym.planners.examples import load_examples
 from imgedit_gym.planners.grammar import PlanGrammar
 
 SYSTEM = "You plan edits of advertisements. You are given a request and a list of what a picture shows."
@@ -36,8 +36,6 @@ FORM = (
 )
 JSON_FORM = ' Answer with a JSON object {"plan": ["first edit", "second edit"]} and nothing else.'
 
-EXAMPLES = Path(__file__).parent / "examples.v1.txt"
-
 _ROWS = 8
 """Plans that a local model writes at a time."""
 
@@ -45,36 +43,18 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Example:
-    """A worked example.
+class Written:
+    """What a language model wrote for one request.
 
     Attributes:
-        scene: What the picture shows and what is asked for, as :func:`describe` puts it.
-        plan: Steps that meet the request.
+        plan: Its plan; ``None`` if it gave none.
+        error: Why there is none; empty if there is one.
+        unreached: Whether that was no fault of the model: its server did not answer.
     """
 
-    scene: str
-    plan: tuple[str, ...]
-
-
-@lru_cache(maxsize=1)
-def load_examples(path: Path = EXAMPLES) -> tuple[Example, ...]:
-    """The worked examples that come with the package.
-
-    Raises:
-        DataFileError: If the file is missing or not in its form.
-    """
-    found = []
-    try:
-        text = "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-        for block in text.strip().split("\n\n"):
-            lines = block.splitlines()
-            things, ground, headline, request = (line.partition(": ")[2] for line in lines[:4])
-            plan = read_plan("\n".join(lines[4:]), len(lines) - 4)
-            found.append(Example(_scene(things, ground, headline, request), tuple(step.text for step in plan)))
-    except (OSError, ValueError, PlanError) as error:
-        raise DataFileError(f"{path}: expected worked examples; {error}") from None
-    return tuple(found)
+    plan: Plan | None
+    error: str = ""
+    unreached: bool = False
 
 
 class LanguageWriter:
@@ -89,11 +69,15 @@ class LanguageWriter:
         base_url: Address of a server up to ``/v1``; ``None`` for a model of transformers.
         temperature: 0 for the likeliest plan; above 0 plans are drawn.
         seed: Of what is drawn.
-        examples: How many worked examples come first; the package has two.
+        examples: How many worked examples come first; the package has two. Those with more steps than a plan may have
+            are left out.
         device: Where a model of transformers computes.
         dtype: Name of a torch type, or ``"auto"``.
         extra: Further fields of a request to the server.
         **server: What else :class:`imgedit_gym.models.server.Server` takes.
+
+    Attributes:
+        deterministic: Whether the same picture and request give the same plan: not behind a server.
 
     Raises:
         ImgEditError: If an argument is not what is expected, or the model cannot be loaded.
@@ -117,7 +101,7 @@ class LanguageWriter:
         if not temperature >= 0:
             raise ImgEditError(f"temperature must be a number of at least 0; found {temperature!r}")
         known = load_examples()
-        if not isinstance(examples, int) or not 0 <= examples <= len(known):
+        if isinstance(examples, bool) or not isinstance(examples, int) or not 0 <= examples <= len(known):
             raise ImgEditError(f"examples must be a whole number from 0 to {len(known)}; found {examples!r}")
         if base_url is None and server:
             raise ImgEditError(f"{', '.join(sorted(server))}: only with base_url, the address of a server")
@@ -128,9 +112,7 @@ class LanguageWriter:
         self._local = load_language_model(model, None, device, dtype) if base_url is None else None
         self.deterministic = base_url is None
 
-    def write(
-        self, images: torch.Tensor, requests: Sequence[str], stock: Stock, longest: int
-    ) -> list[tuple[Plan | None, str]]:
+    def write(self, images: torch.Tensor, requests: Sequence[str], stock: Stock, longest: int) -> list[Written]:
         """Plans for pictures.
 
         Args:
@@ -140,14 +122,17 @@ class LanguageWriter:
             longest: Steps of a plan at most.
 
         Returns:
-            n plans; where the model gave none, ``None`` and why.
+            n plans, or why there is none.
         """
         scenes = look(images, stock)
         told = [describe(scene, request) for scene, request in zip(scenes, requests, strict=True)]
         rules = rules_of(stock, longest)
         if self._local is not None:
-            return [(plan, "") for plan in self._write(rules, told, stock, longest)]
-        return [(answer.value, answer.error) for answer in background.run(self._ask(rules, told, longest))]
+            return [Written(plan) for plan in self._write(rules, told, stock, longest)]
+        return [
+            Written(answer.value, answer.error, answer.failure not in (None, Failure.MALFORMED))
+            for answer in background.run(self._ask(rules, told, longest))
+        ]
 
     # ------------------------------------------------------------------ a model of transformers
 
@@ -158,7 +143,7 @@ class LanguageWriter:
         grammar = PlanGrammar(tokenizer, tokenizer.eos_token_id, objects, stock.headlines, longest)
         plans: list[Plan] = []
         for start in range(0, len(told), _ROWS):
-            texts = [_prompt(tokenizer, self._messages(rules, text)) for text in told[start : start + _ROWS]]
+            texts = [_prompt(tokenizer, self._messages(rules, text, longest)) for text in told[start : start + _ROWS]]
             inputs = tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=False)
             inputs = {name: inputs[name].to(self._local.device) for name in ("input_ids", "attention_mask")}
             seeds = [self._seed_of(text) for text in told[start : start + _ROWS]]
@@ -179,14 +164,16 @@ class LanguageWriter:
         """A seed of its own for each text, wherever it stands in a batch; below 2**31, which servers expect."""
         return zlib.crc32(f"{self._seed} {told}".encode()) & 0x7FFFFFFF
 
-    def _messages(self, rules: str, told: str, as_json: bool = False) -> list[dict[str, str]]:
+    def _messages(self, rules: str, told: str, longest: int, as_json: bool = False) -> list[dict[str, str]]:
         """The conversation: the rules with the first example, the others, and the task."""
-        form = rules + (JSON_FORM if as_json else "")
-        asked = [*(example.scene for example in self._examples), told]
-        asked[0] = f"{form}\n{asked[0]}"
+        form = JSON_FORM if as_json else ""
+        shown = [example for example in self._examples if len(example.plan) <= longest]
+        asked = [_scene(one.things, one.background, one.headline, one.request) + form for one in shown] + [told + form]
+        asked[0] = f"{rules}\n{asked[0]}"
         messages = [{"role": "system", "content": SYSTEM}]
-        for text, example in zip(asked, self._examples, strict=False):
-            answer = json.dumps({"plan": example.plan}) if as_json else "\n".join(example.plan)
+        for text, example in zip(asked, shown, strict=False):
+            steps = [step.text for step in example.plan]
+            answer = json.dumps({"plan": steps}) if as_json else "\n".join(steps)
             messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
         return [*messages, {"role": "user", "content": asked[-1]}]
 
@@ -200,7 +187,7 @@ class LanguageWriter:
         }
         return {
             "model": self._model,
-            "messages": self._messages(rules, told, as_json=True),
+            "messages": self._messages(rules, told, longest, as_json=True),
             "temperature": self._temperature,
             "seed": self._seed_of(told),
             "max_tokens": 64 * longest,
@@ -246,12 +233,12 @@ class LanguagePlanner(LanguageWriter):
         pictures = batch.images[rows.to(batch.device)]
         plans: list[Plan] = []
         written = self.write(pictures, requests, self._tasks.stock, batch.plan.shape[1])
-        for row, request, (plan, why) in zip(rows.tolist(), requests, written, strict=True):
+        for row, request, one in zip(rows.tolist(), requests, written, strict=True):
             self.notes.pop(row, None)
-            if plan is None:
-                self.notes[row] = why
-                _LOG.warning("no plan for row %d, its request is the only step: %s", row, why)
-            plans.append(plan or (PlanStep("edit", PICTURE, request),))
+            if one.plan is None:
+                self.notes[row] = one.error
+                _LOG.warning("no plan for row %d, its request is the only step: %s", row, one.error)
+            plans.append(one.plan or (PlanStep("edit", PICTURE, request),))
         return plans
 
 
@@ -294,8 +281,8 @@ def _scene(things: str, ground: str, headline: str | None, request: str) -> str:
 def _prompt(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
     """The conversation in the form the model was taught to talk in, if it was."""
     if getattr(tokenizer, "chat_template", None) is None:
-        told = "".join(f"{one['content']}\n" for one in messages)
-        return f"{told}Plan:\n"
+        told = "".join(f"{'Plan:' if one['role'] == 'assistant' else ''}\n{one['content']}" for one in messages)
+        return f"{told.lstrip()}\nPlan:\n"
     return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
 
 

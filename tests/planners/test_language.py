@@ -6,11 +6,13 @@ import os
 import pytest
 import torch
 
-from imgedit_gym.art.goals import load_goals
+from baselines.agents.language import LanguageAgent
 from imgedit_gym.core.errors import DataFileError, ImgEditError
-from imgedit_gym.core.names import BACKGROUNDS, TONES
-from imgedit_gym.core.plan import PlanStep, read_plan
-from imgedit_gym.planners.language import EXAMPLES, LanguagePlanner, describe, load_examples, rules_of
+from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.orchestrators.agent import AgentContext
+from imgedit_gym.planners import language
+from imgedit_gym.planners.examples import EXAMPLES, LABELS, load_examples
+from imgedit_gym.planners.language import JSON_FORM, LanguagePlanner, describe, rules_of
 from imgedit_gym.planners.rules import look
 from tests.judges.server import serving
 
@@ -144,35 +146,78 @@ def test_worked_examples_come_first(server, make_source):
     server.always = said(json.dumps({"plan": PLAN}))
     for count in (0, 1, 2):
         planner = LanguagePlanner(make_source(), "small", server.url, examples=count)
-        _, (request,), batch = plans_of(planner)
+        _, (request,), _ = plans_of(planner)
         planner.close()
         messages = server.requests[-1]["messages"]
         assert [one["role"] for one in messages] == ["system"] + ["user", "assistant"] * count + ["user"]
-        assert sum("Write a plan of" in one["content"] for one in messages) == 1
-        assert "Write a plan of" in messages[1]["content"] and request in messages[-1]["content"]
-        assert all(json.loads(one["content"])["plan"] for one in messages if one["role"] == "assistant")
+        asked = [one["content"] for one in messages if one["role"] == "user"]
+        assert "Write a plan of" in asked[0] and not any("Write a plan of" in text for text in asked[1:])
+        assert request in asked[-1] and all(text.endswith(JSON_FORM) for text in asked)
+        answers = [json.loads(one["content"]) for one in messages if one["role"] == "assistant"]
+        assert answers == [{"plan": [step.text for step in one.plan]} for one in load_examples()[:count]]
 
 
-def test_worked_examples_are_of_the_world_and_of_seen_goals(make_source):
-    book, stock = load_goals(), make_source().stock
-    seen = {text for goal in book.goals if goal.seen for text in goal.phrasings}
-    names = [item.name for item in stock.catalogue.objects]
-    grammar_words = {*names, *stock.headlines}
-    for example in load_examples():
-        request = example.scene.split("Request: ")[1].strip()
-        assert request in seen
-        shown = example.scene.split("objects: ")[1].split(". Background")[0].split(", ")
-        assert set(shown) <= set(names)
-        for step in read_plan("\n".join(example.plan), 8):
-            assert step.target in {*shown, "background", "headline", "picture"} or step.verb == "add"
-            assert not step.value or step.value in {*grammar_words, *BACKGROUNDS, *TONES}
+def test_examples_that_are_longer_than_a_plan_may_be_are_left_out(server, make_source):
+    server.always = said(json.dumps({"plan": PLAN[:1]}))
+    for longest, count in ((1, 0), (2, 1), (3, 2)):
+        planner = LanguagePlanner(make_source(max_plan_steps=longest), "small", server.url)
+        plans_of(planner)
+        planner.close()
+        assert [one["role"] for one in server.requests[-1]["messages"]].count("assistant") == count
 
 
-def test_examples_that_are_no_plan_are_told(tmp_path):
+def test_worked_examples_are_oracle_plans_of_train_tasks(started):
+    engine = started(24, split="train", image_size=128, planner="oracle")
+    for row, example in zip((12, 23), load_examples(), strict=True):
+        (scene,) = look(engine.batch.images[row : row + 1], engine.tasks.stock)
+        assert example.things == ", ".join(found.name for found in scene.detections)
+        assert (example.background, example.headline) == (f"{scene.background}, {scene.color}", scene.headline)
+        assert example.request == engine.tasks.instruction(engine.batch, row)
+        assert example.plan == engine.plan(row)
+
+
+@pytest.mark.parametrize("label", [*LABELS, "replace", "adjust"])
+def test_examples_that_are_not_in_their_form_are_told(tmp_path, label):
     path = tmp_path / "examples.txt"
-    path.write_text(EXAMPLES.read_text(encoding="utf-8").replace("replace the", "improve the"), encoding="utf-8")
-    with pytest.raises(DataFileError, match="improve the"):
+    lines = [line for line in EXAMPLES.read_text(encoding="utf-8").splitlines() if not line.startswith(label)]
+    path.write_text("\n".join([*lines, "improve it"]), encoding="utf-8")
+    with pytest.raises(DataFileError, match="improve it" if label in ("replace", "adjust") else f"'{label}: ...'"):
         load_examples(path)
+    with pytest.raises(DataFileError, match="expected a file"):
+        load_examples(tmp_path / "nowhere.txt")
+
+
+def test_a_model_without_a_template_is_prompted_the_same_way_each_time(tmp_path, make_source, monkeypatch):
+    pytest.importorskip("transformers")
+    from tests.planners.tokenizers import syllables, tiny_model
+
+    tokenizer = syllables()
+    tokenizer.save_pretrained(tmp_path)
+    tiny_model(tokenizer).save_pretrained(tmp_path)
+    planner, told = LanguagePlanner(make_source(), str(tmp_path)), []
+    plain = language._prompt
+    monkeypatch.setattr(language, "_prompt", lambda *arguments: told.append(plain(*arguments)) or told[-1])
+    plans_of(planner)
+    (text,) = told
+    parts = text.split("Plan:\n")
+    assert len(parts) == 4 and parts[-1] == "" and text.startswith(language.SYSTEM)
+    assert [part.count("Request: ") for part in parts] == [1, 1, 1, 0]
+    assert parts[1].startswith("\n".join(step.text for step in load_examples()[0].plan) + "\n")
+
+
+def test_the_agent_tells_a_server_that_does_not_answer_from_a_reply_that_is_no_plan(server, started, request):
+    engine = started(1)
+    images = engine.batch.images.numpy()
+    agent = LanguageAgent("small", server.url, timeout=5.0, retries=0)
+    request.addfinalizer(agent.close)
+    agent.begin(AgentContext.of(engine, 0))
+    server.always = said(json.dumps({"plan": PLAN}))
+    assert agent.plan(images, ["Make it festive."]) == [STEPS]
+    server.always = said("no")
+    assert agent.plan(images, ["Make it festive."]) == [(PlanStep("edit", "picture", "Make it festive."),)]
+    server.always = 500
+    with pytest.raises(ImgEditError, match="Make it festive"):
+        agent.plan(images, ["Make it festive."])
 
 
 @pytest.mark.parametrize(
@@ -181,7 +226,7 @@ def test_examples_that_are_no_plan_are_told(tmp_path):
         {"model": ""},
         {"model": "m", "temperature": -1.0},
         {"model": "m", "retries": 3},
-        {"model": "m", "base_url": "http://localhost:1/v1", "examples": 3},
+        *({"model": "m", "base_url": "http://localhost:1/v1", "examples": count} for count in (3, -1, True, "2")),
     ],
 )
 def test_wrong_arguments_are_told(make_source, arguments):
@@ -196,12 +241,13 @@ def test_a_missing_model_is_told(make_source, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.network
 def test_a_real_language_model_plans(make_source):
-    """Set IMGEDIT_LANGUAGE_MODEL to a folder or hub id, such as HuggingFaceTB/SmolLM2-135M-Instruct."""
+    """IMGEDIT_LANGUAGE_MODEL names a folder or hub id, such as HuggingFaceTB/SmolLM2-135M-Instruct."""
     model = os.environ.get("IMGEDIT_LANGUAGE_MODEL")
     if not model:
         pytest.skip("IMGEDIT_LANGUAGE_MODEL names no model")
     planner = LanguagePlanner(make_source(), model)
     plans, _, _ = plans_of(planner, 4)
-    assert len(set(plans)) == 4 and all(step.verb != "edit" for plan in plans for step in plan)
+    assert all(step.verb != "edit" for plan in plans for step in plan)
     assert plans_of(planner, 4)[0] == plans

@@ -1,6 +1,7 @@
 """Tests of the single-step editor: its teacher, its training, its pipeline."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("diffusers")
 
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from baselines.single_step.model import (
     GRID,
@@ -27,10 +29,12 @@ from baselines.training.judge.looks import give_look
 from baselines.training.single_step.__main__ import main
 from baselines.training.single_step.house import HouseStock
 from baselines.training.single_step.learn import NAME, EditorTraining
+from baselines.training.single_step.measure import measure
 from baselines.training.single_step.pairs import Teacher
 from baselines.training.single_step.plan import PRESETS, Course
 from baselines.training.stage import Stage
 from baselines.vision import Vision
+from baselines.vision.encoder import WEIGHTS
 from imgedit_gym.core.errors import DataFileError, ImgEditError
 from imgedit_gym.core.names import TONES
 from imgedit_gym.engine import Engine
@@ -290,3 +294,20 @@ def test_another_encoder_is_told(folder, tmp_path, pictures):
 def test_what_is_seen_lies_on_the_grid(vision, pictures):
     seen = see(vision, pictures)
     assert seen.shape[2:] == (GRID, GRID) and bool(seen.isfinite().all())
+
+
+def test_an_editor_brings_another_image_encoder_along(trained, pictures, tmp_path):
+    own = tmp_path / "encoder"
+    shutil.copytree(WEIGHTS, own)
+    codes = load_file(own / "codes.safetensors")
+    save_file({name: value + (name == "kinds") * 0.01 for name, value in codes.items()}, own / "codes.safetensors")
+    other = Vision.load(own)
+    assert other.digest != trained.vision.digest
+    training = EditorTraining(TINY, tmp_path / "training", 0, other, "cpu")
+    folder = training.save(tmp_path / "with", own)
+    found = SingleStepPipeline.from_pretrained(folder, dtype=torch.float32)
+    assert found._encoder.digest == other.digest
+    measured, _ = measure(folder, 2, image_size=64)
+    assert measured.episodes == 2
+    with pytest.raises(ImgEditError, match="expected an editor that works; .*image encoder"):
+        measure(training.save(tmp_path / "without"), 2, image_size=64)

@@ -67,8 +67,8 @@ def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) 
     machine, count = describe_machine(options.device), desk.preset.measured
     told = {
         name: getattr(options, name)
-        for name in ("stage", "orchestrator", "preset", "noise", "without", "seed")
-        if getattr(options, name, "") != ""
+        for name in ("stage", "orchestrator", "preset", "noise", "without", "seed", "vision")
+        if getattr(options, name, "") not in ("", None)
     }
     return {
         "command": " ".join([f"python -m {module}", *(f"--{name} {value}" for name, value in told.items())]),

@@ -64,7 +64,7 @@ def train(options: argparse.Namespace) -> Path:
     vision = Vision.load(options.vision, options.device)
     training = EditorTraining(preset, options.out, options.seed, vision, options.device)
     training.run()
-    folder = training.save(options.out / MODEL)
+    folder = training.save(options.out / MODEL, options.vision)
     found = {steps: measure(folder, options.episodes, steps=steps, image_size=preset.image_size) for steps in STEPS}
     by_steps = {steps: one for steps, (one, _) in found.items()}
     measured = by_steps[OWN]
@@ -82,6 +82,7 @@ def train(options: argparse.Namespace) -> Path:
 def _told(options: argparse.Namespace) -> list[str]:
     """The options that decide the result."""
     words = ["--preset", options.preset, "--seed", str(options.seed)]
+    words += ["--vision", str(options.vision)] if options.vision is not None else []
     return words + (["--steps", str(options.steps)] if options.steps is not None else [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from baselines.single_step.model import EDGE, Editor, Layers, make_scheduler, make_text_encoder, see, to_unit
-from baselines.single_step.pipeline import SingleStepPipeline
+from baselines.single_step.pipeline import ENCODER, SingleStepPipeline
 from baselines.single_step.words import LONGEST, UNKNOWN, make_tokenizer, tokenize
 from baselines.training.single_step.pairs import Teacher
 from baselines.training.single_step.plan import Preset
@@ -116,20 +117,30 @@ class EditorTraining:
         self.seconds = stage.seconds
         self.editor.eval()
 
-    def save(self, folder: Path) -> Path:
-        """Write the editor as a pipeline in half precision; returns the folder."""
+    def save(self, folder: Path, encoder: Path | None = None) -> Path:
+        """Write the editor as a pipeline in half precision.
+
+        Args:
+            folder: Where to.
+            encoder: Folder of the image encoder that it sees through, to be copied with it; ``None`` for the package's.
+
+        Returns:
+            The folder.
+        """
         editor = copy.deepcopy(self.editor).cpu().half()
-        encoder = make_text_encoder(self.preset.shape, len(self.tokenizer), LONGEST, pooler=True).half()
-        encoder.load_state_dict(editor.text_encoder.state_dict(), strict=False)
-        nn.init.zeros_(encoder.pooler.dense.weight)
-        nn.init.zeros_(encoder.pooler.dense.bias)
+        words = make_text_encoder(self.preset.shape, len(self.tokenizer), LONGEST, pooler=True).half()
+        words.load_state_dict(editor.text_encoder.state_dict(), strict=False)
+        nn.init.zeros_(words.pooler.dense.weight)
+        nn.init.zeros_(words.pooler.dense.bias)
         SingleStepPipeline(
             unet=editor.unet,
             scheduler=self.scheduler,
-            text_encoder=encoder,
+            text_encoder=words,
             tokenizer=self.tokenizer,
             vision=self.vision.digest,
         ).save_pretrained(folder)
+        if encoder is not None:
+            shutil.copytree(encoder, folder / ENCODER, dirs_exist_ok=True)
         return folder
 
     def loss(self, step: int) -> tuple[torch.Tensor, dict[str, float]]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from baselines.agents.single_step_diffusion import TOOL, SingleStepDiffusionAgent
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE, Kind
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import Engine
 
 BATCH = 50
@@ -60,6 +61,9 @@ def measure(
         steps: Denoising steps; the pipeline's own if none are named.
         image_size: Edge of the pictures in pixels.
 
+    Raises:
+        ImgEditError: If the editor fails.
+
     Returns:
         What was measured, and the first pictures before and after, ``uint8 [n, 2, S, S, 3]``.
     """
@@ -78,8 +82,13 @@ def measure(
         engine.reset(rows, [seed + start + row for row in rows])
         actions = torch.tensor([[engine.tool_ids.index(TOOL), 0]]).expand(len(rows), 2)
         began = time.perf_counter()
-        verdict = engine.step(actions).verdict
+        result = engine.step(actions)
         seconds += time.perf_counter() - began
+        verdict = result.verdict
+        for row, problem in enumerate(result.problems.tolist()):
+            if problem > 0:  # not where nothing changed
+                told = engine.problem_text(int(actions[row, 0]), problem)
+                raise ImgEditError(f"{folder}: expected an editor that works; {told}")
         batch = engine.batch
         for name, values in numbers.items():
             values += getattr(verdict, name).float().tolist()
