@@ -1,8 +1,8 @@
 """The command that trains the planner from experience, after its own stages.
 
-``python -m baselines.training.loop [--orchestrator {learned,oracle}] [--hands DIR] [--preset quick|full] [--noise R]
-[--without experience,pruning,practice] [--seed S] [--device D] [--vision DIR] [--out DIR]``. Each round draws plans,
-has them carried out, keeps those that earn much, takes out steps that did not help, and learns what is left; the
+``python -m baselines.training.loop [--orchestrator {learned,oracle}] [--hands DIR] [--preset quick|full] [--rounds N]
+[--noise R] [--without experience,pruning,practice] [--seed S] [--device D] [--vision DIR] [--out DIR]``. Each round draws
+plans, has them carried out, keeps those that earn much, takes out steps that did not help, and learns what is left; the
 learned orchestrator tries all choices at the steps of some of them and learns the best. ``rounds.json`` in DIR, a table
 and TensorBoard tell how it went. The stages of ``python -m baselines.training.planner`` run first where DIR has not got
 them.
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from baselines.cli import run_command
+from baselines.cli import check_number, run_command
 
 PARTS = ("experience", "pruning", "practice")
 
@@ -27,6 +28,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--hands", type=Path, help="folder of the learned orchestrator; default: the package's")
     parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a small one, in minutes")
+    parser.add_argument("--rounds", type=int, help="how many; default: one")
     parser.add_argument("--noise", type=float, default=0.2, help="how often the teacher is wrong, in [0, 1]")
     parser.add_argument("--without", default="", help=f"what to leave out, of: {', '.join(PARTS)}")
     parser.add_argument("--seed", type=int, default=0)
@@ -67,6 +69,9 @@ def _run(options: argparse.Namespace) -> None:
         raise ImgEditError(f"--without: expected some of {PARTS}; found {options.without!r}")
     desk = open_desk(options.preset, options.out, options.seed, options.noise, options.device, options.vision)
     preset = PRESETS[options.preset]
+    if options.rounds is not None:
+        check_number("--rounds", options.rounds, 1)
+        preset = replace(preset, rounds=options.rounds)
     told = f"--orchestrator {options.orchestrator}" + (f" --without {','.join(sorted(left_out))}" if left_out else "")
     switches = Switches("experience" not in left_out, "pruning" not in left_out, told)
     trained = (

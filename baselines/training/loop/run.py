@@ -53,7 +53,7 @@ class LoopPreset:
 
 
 PRESETS = {
-    "full": LoopPreset(3, 1500, 4, 1.0, 0.85, Course(300, rates=(1e-3, 7e-4)), 200, 120, Course(100, 64, (3e-4, 3e-4))),
+    "full": LoopPreset(1, 1500, 4, 1.0, 0.85, Course(300, rates=(1e-3, 7e-4)), 200, 120, Course(100, 64, (3e-4, 3e-4))),
     "quick": LoopPreset(1, 48, 2, 1.0, 0.5, Course(20, 16, (1e-3, 7e-4)), 24, 6, Course(10, 16, (3e-4, 3e-4))),
 }
 

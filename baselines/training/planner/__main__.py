@@ -67,7 +67,7 @@ def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) 
     machine, count = describe_machine(options.device), desk.preset.measured
     told = {
         name: getattr(options, name)
-        for name in ("stage", "orchestrator", "preset", "noise", "without", "seed", "vision")
+        for name in ("stage", "orchestrator", "preset", "rounds", "noise", "without", "seed", "vision")
         if getattr(options, name, "") not in ("", None)
     }
     return {
