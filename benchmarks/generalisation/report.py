@@ -87,6 +87,7 @@ def write_picture(found: dict[str, dict[str, Any]], folder: Path) -> Path:
     axis = figure.subplots()
     names = [name for name in next(iter(found.values())) if name not in (FLOOR, CEILING)]
     width = 0.8 / max(len(names), 1)
+    colours = importlib.import_module("matplotlib").colormaps["tab10" if len(names) <= 10 else "tab20"]
     for at, name in enumerate(names):
         rows = [(place, rows[name]["normalised"]) for place, rows in enumerate(found.values()) if name in rows]
         means = np.array([one["mean"] for _, one in rows])
@@ -97,6 +98,7 @@ def write_picture(found: dict[str, dict[str, Any]], folder: Path) -> Path:
             width * 0.92,
             yerr=np.abs(ends.T - means),
             label=name,
+            color=colours(at),
             error_kw={"elinewidth": 1},
         )
     axis.axhline(0, color="0.3", linewidth=0.8)
