@@ -2,10 +2,10 @@
 
 ``python -m baselines.training.loop [--orchestrator {learned,oracle}] [--hands DIR] [--preset quick|full] [--rounds N]
 [--noise R] [--without experience,pruning,practice] [--seed S] [--device D] [--vision DIR] [--out DIR]``. Each round
-draws plans, has them carried out, keeps those that earn much, takes out steps that did not help, and learns what is left; the
-learned orchestrator tries all choices at the steps of some of them and learns the best. ``rounds.json`` in DIR, a table
-and TensorBoard tell how it went. The stages of ``python -m baselines.training.planner`` run first where DIR has not got
-them.
+draws plans, has them carried out, keeps those that earn much, takes out steps that did not help, and learns what is
+left; the learned orchestrator tries all choices at the steps of some of them and learns the best. ``rounds.json`` in
+DIR, a table and TensorBoard tell how it went. The stages of ``python -m baselines.training.planner`` run first where
+DIR has not got them.
 """
 
 from __future__ import annotations
