@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imgedit_gym.judges.base import Judge
 
 SCHEMA = 1
+INTERRUPTED = 130
 MOST_EPISODES = 100_000
 
 
@@ -30,13 +31,16 @@ def run_command(work: Callable[[argparse.Namespace], None], options: argparse.Na
     """Do a command's work.
 
     Returns:
-        Exit status: 0, or 2 for bad input, of which one line on standard error tells.
+        Exit status: 0; 2 for bad input, of which one line on standard error tells; or 130 where it was interrupted.
     """
     try:
         work(options)
     except ImgEditError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -38,7 +38,11 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, one core each")
     parser.add_argument("--device", default="cpu", help="torch device of all but the image encoder")
-    parser.add_argument("--only", default=",".join(WEIGHTS), help="trainings, separated by commas; what they need too")
+    parser.add_argument(
+        "--only",
+        default=",".join(WEIGHTS),
+        help="some of these, separated by commas, and what they need; default: %(default)s",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/all"), help="checkpoints, logs, and the folder weights")
     return parser.parse_args(words)
 

@@ -51,10 +51,10 @@ class Log:
         self._held: dict[str, list[float]] = {}
 
     def add(self, step: int, values: dict[str, float], seconds: float) -> None:
-        """Take in one step's values; every few steps, show the means."""
+        """Take in one step's values; every few steps, and at the end, show the means."""
         for name, value in values.items():
             self._held.setdefault(name, []).append(value)
-        if step % LOG_STEPS:
+        if step % LOG_STEPS and step < self.steps:
             return
         means = {name: float(np.nanmean(held)) for name, held in self._held.items() if not np.isnan(held).all()}
         self._held = {}

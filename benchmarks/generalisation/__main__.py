@@ -41,7 +41,9 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         help="folders of trainings, one for each seed; default: the package's",
     )
     parser.add_argument("--exchanged", action="store_true", help="also the learned agent with parts of the oracle's")
-    parser.add_argument("--other", action="append", default=[], metavar="NAME=DIR", help="a further training")
+    parser.add_argument(
+        "--other", action="append", default=[], metavar="NAME=DIR", help="a further training, beside the learned agent"
+    )
     parser.add_argument(
         "--language",
         help='a language model as planner: {"model": folder or hub id}, and base_url, examples ... as JSON',

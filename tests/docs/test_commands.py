@@ -51,6 +51,7 @@ ONLY_READ = {
     "baselines.orchestrator.measure --weights runs/": "needs a training",
     "benchmarks.additive --policies runs/": "needs a training",
     "benchmarks.generalisation --runs": "needs a training",
+    "benchmarks.generalisation --other": "needs a training",
     "benchmarks.generalisation --language": "needs a language model",
     "benchmarks.evaluate": "needs a file of the reader's; the leaderboard's page is run as a whole elsewhere",
     "benchmarks.leaderboard": "as that",

@@ -60,6 +60,7 @@ def _run(options: argparse.Namespace) -> None:
     from baselines.training.loop.practice import Practice
     from baselines.training.loop.run import PRESETS, Switches, improve
     from baselines.training.planner.__main__ import facts_of
+    from baselines.training.planner.card import table as card_table
     from baselines.training.planner.run import finish, open_desk
     from imgedit_gym.core.errors import ImgEditError
     from imgedit_gym.core.registry import ORCHESTRATORS
@@ -84,7 +85,8 @@ def _run(options: argparse.Namespace) -> None:
         )
     hands = ORCHESTRATORS.build("oracle") if trained is None else TrainedHands(trained)
     planner, reports = improve(desk, preset, hands, switches, practice)
-    folder = finish(planner, desk, "loop", facts_of(planner, desk, options, "baselines.training.loop"))
+    facts = facts_of(planner, desk, options, "baselines.training.loop")
+    folder = finish(planner, desk, "loop", facts)
     shown = Table(*dict.fromkeys(name for report in reports for name in report))
     for report in reports:
         shown.add_row(
@@ -93,6 +95,8 @@ def _run(options: argparse.Namespace) -> None:
     if trained is not None and practice is not None:
         trained.save(folder.parent / "orchestrator", (folder / "README.md").read_text(encoding="utf-8"))
     Console(width=200).print(shown)
+    print(f"rounds: plans for {preset.measured} tasks of val, in the oracle's hands; the last planner on other tasks:")
+    print(card_table(facts["measured"]))
     print(f"wrote {folder.parent}")
 
 

@@ -19,6 +19,7 @@ from baselines.training.judge.kinds import WIDTH
 from baselines.training.judge.model import processor
 from baselines.training.planner.lessons import Lessons
 from baselines.training.planner.marking import Marked, in_order_of_picture, marked, marks_loss
+from baselines.training.planner.measure import measure
 from baselines.training.planner.plan import Course, Preset
 from baselines.training.stage import Stage
 from baselines.vision import Vision
@@ -26,6 +27,12 @@ from imgedit_gym.art.goals import load_goals
 
 SPELLED = 0.03
 """Share of the words of requests that are spelled out, so that spelling means something where it is needed."""
+
+WATCHED = 48
+"""Tasks of the split ``val`` whose plans tell, on paper, how far learning has come."""
+
+LOOKS = 6
+"""How often that is looked at in a stage, at its beginning first."""
 
 _AT_ONCE = 512
 """Pictures whose places are read at once."""
@@ -153,7 +160,10 @@ def learn(
     rows = shown.tolist()
     plans = [planner.grammar.write(in_order_of_picture(item.plan, rows[item.row], places)) for item in items]
 
+    looks = {round(course.steps * at / (LOOKS - 1)) for at in range(LOOKS - 1)} | {course.steps - 1}
+
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        seen = _look_at(planner) if step in looks else {}
         dice = random.Random(f"{desk.seed} {name} {step}")
         chosen = [dice.randrange(len(plans)) for _ in range(course.batch)]
         asked = [_spell(requests[at], words, dice) for at in chosen]
@@ -161,13 +171,21 @@ def learn(
             tokens = lessons.tokens[[items[at].row for at in chosen]].to(desk.device).float()
             told = Marked(truth.shown[chosen].to(desk.device), truth.verbs[chosen].to(desk.device))
             loss, right = plan_loss(planner, words, tokens, asked, [plans[at] for at in chosen], told)
-        return loss, {"right": right}
+        return loss, {"right": right, **seen}
 
     if not stage.done:
         planner.model.train()
         stage.run(loss_of)
     planner.model.eval()
     return lessons
+
+
+def _look_at(planner: Planner) -> dict[str, float]:
+    """What the plans are worth so far, by the checklist."""
+    planner.model.eval()
+    found = measure(planner, "val", WATCHED, executed=False)
+    planner.model.train()
+    return {f"val/{name}": value for name, value in found.items()}
 
 
 def _spell(request: list[int], words: PlanWords, dice: random.Random) -> list[int]:
