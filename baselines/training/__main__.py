@@ -144,7 +144,8 @@ def main(words: list[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        Exit status: 0, or 2 for bad input or a training that failed, of which one line on standard error tells.
+        Exit status: 0; 2 for bad input or a training that failed, of which one line on standard error tells; or 130
+        where it was interrupted.
     """
     return run_command(_run, parse_arguments(sys.argv[1:] if words is None else words))
 

@@ -119,16 +119,31 @@ class Stage(Generic[C]):
         """Whether nothing is left to do."""
         return self.step >= self.course.steps
 
-    def run(self, loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]]) -> None:
+    def run(
+        self,
+        loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]],
+        look: Callable[[int], dict[str, float]] = lambda step: {},
+    ) -> None:
         """Learn.
 
         Args:
             loss_of: The loss of a step and values to log, from the number of the step.
+            look: What is to be seen before a step, and in the end, of how far learning has come: logged as it is, and
+                not counted as time of learning. It must not change what is learnt.
         """
         log = Log(self.folder, self.name, self.course.steps)
         saved = time.monotonic()
         began = time.process_time() - self.seconds
+
+        def look_up() -> float:
+            start = time.process_time()
+            seen = look(self.step)
+            if seen:
+                log.write(self.step, seen, self.seconds)
+            return time.process_time() - start
+
         while not self.done:
+            began += look_up()
             loss, values = loss_of(self.step)
             loss.backward()
             self.optimizers.step(self.course.scale(self.step))
@@ -138,6 +153,7 @@ class Stage(Generic[C]):
             if time.monotonic() - saved > SAVE_SECONDS or self.done:
                 self.save()
                 saved = time.monotonic()
+        look_up()
 
     def save(self) -> None:
         """Write a checkpoint."""

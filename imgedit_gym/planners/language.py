@@ -282,7 +282,7 @@ def _prompt(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
     """The conversation in the form the model was taught to talk in, if it was."""
     if getattr(tokenizer, "chat_template", None) is None:
         told = "".join(f"{'Plan:' if one['role'] == 'assistant' else ''}\n{one['content']}" for one in messages)
-        return f"{told.lstrip()}\nPlan:\n"
+        return f"{told.lstrip()}Plan:\n"
     return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
 
 

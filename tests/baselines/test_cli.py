@@ -20,6 +20,14 @@ def test_a_mistake_is_one_line_and_status_2(capsys):
     assert run_command(lambda options: None, argparse.Namespace()) == 0
 
 
+def test_an_interruption_is_one_line(capsys):
+    def work(options):
+        raise KeyboardInterrupt
+
+    assert run_command(work, argparse.Namespace()) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
 def test_other_errors_are_not_hidden():
     def work(options):
         raise ZeroDivisionError

@@ -5,9 +5,12 @@ import json
 import pytest
 
 from benchmarks.generalisation.__main__ import main
-from benchmarks.generalisation.contestants import ALONE, EXCHANGED, contestants
+from benchmarks.generalisation.contestants import ALONE, EXCHANGED, PlansOnce, contestants
 from benchmarks.generalisation.report import grids, summarise
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.engine import Engine
+from tests.judges.server import serving
 
 ANCHORS = {
     "no-op": {"": {"score": [0.0, 0.2], "success": [0.0, 0.0]}},
@@ -94,3 +97,22 @@ def test_a_language_model_takes_part(tmp_path, capsys):
     found = json.loads((tmp_path / "out" / "generalisation.json").read_text())["splits"]["test-goals"]
     assert {"language", "language, best tools"} <= set(found)
     assert found["language"]["normalised"]["mean"] <= found["oracle"]["normalised"]["mean"] == pytest.approx(1.0)
+
+
+def test_plans_are_written_once_for_all_who_take_part():
+    with serving() as server:
+        step = PlanStep("remove", "car")
+        content = json.dumps({"plan": [step.text]})
+        answer = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}]}
+        engine = Engine(2, image_size=64)
+        engine.reset(range(2), range(2))
+        writer = PlansOnce("small", base_url=server.url, timeout=5.0, retries=0)
+        arguments = (engine.batch.images, ["a", "b"], engine.tasks.stock, 8)
+        server.always = 500
+        assert all(one.unreached for one in writer.write(*arguments))
+        server.always = lambda body: answer
+        first = writer.write(*arguments)
+        asked = len(server.requests)
+        assert [one.plan for one in first] == [(step,)] * 2 and asked == 4
+        assert writer.write(*arguments) == first and len(server.requests) == asked
+        writer.close()

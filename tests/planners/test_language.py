@@ -199,6 +199,7 @@ def test_a_model_without_a_template_is_prompted_the_same_way_each_time(tmp_path,
     monkeypatch.setattr(language, "_prompt", lambda *arguments: told.append(plain(*arguments)) or told[-1])
     plans_of(planner)
     (text,) = told
+    assert "\n\n" not in text
     parts = text.split("Plan:\n")
     assert len(parts) == 4 and parts[-1] == "" and text.startswith(language.SYSTEM)
     assert [part.count("Request: ") for part in parts] == [1, 1, 1, 0]

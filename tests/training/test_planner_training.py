@@ -15,6 +15,7 @@ from baselines.planner import Planner
 from baselines.planner.execution import Executed, execute
 from baselines.training.loop import experience
 from baselines.training.loop.experience import Experience
+from baselines.training.loop.run import PRESETS, Switches, improve
 from baselines.training.planner.learn import Desk, learn
 from baselines.training.planner.lessons import Item, Lessons, draw
 from baselines.training.planner.mending import assembled, mended
@@ -22,6 +23,7 @@ from baselines.training.planner.plan import QUICK, Course
 from baselines.training.planner.run import refine
 from baselines.training.stage import Stage
 from baselines.vision import Vision
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.registry import ORCHESTRATORS
 
@@ -31,6 +33,11 @@ COURSE = Course(5, 4, (1e-3, 1e-3))
 @pytest.fixture(scope="module")
 def vision():
     return Vision.load()
+
+
+@pytest.fixture(autouse=True)
+def few_are_watched(monkeypatch):
+    monkeypatch.setattr("baselines.training.planner.learn.WATCHED", 2)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +59,9 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, vision, le
     whole.mkdir()
     killed.mkdir()
     expected = weights(whole)
+    rows = [json.loads(line) for line in (whole / "some.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "val/coverage" in row] == [0, 1, 2, 3, 4, 5]
+    assert [row["step"] for row in rows if "loss" in row] == [5]
 
     class Killed(Exception):
         pass
@@ -223,3 +233,10 @@ def test_what_was_learnt_before_stays_among_what_is_learnt(tmp_path, vision):
     half = len(own) // 2
     assert [(one.request, one.plan) for one in own[:half]] == [(one.request, one.plan) for one in own[half:]]
     assert len(learnt.tokens) == max(item.row for item in learnt.items) + 1
+
+
+def test_a_longer_loop_is_not_cut_short(tmp_path, vision):
+    (tmp_path / "rounds.json").write_text(json.dumps([{"round": number} for number in range(4)]))
+    desk = Desk(QUICK, tmp_path, 0, 0.2, vision)
+    with pytest.raises(ImgEditError, match="up to 1 rounds; found one of 3: pass --rounds 3"):
+        improve(desk, PRESETS["quick"], ORCHESTRATORS.build("oracle"), Switches())

@@ -19,6 +19,7 @@ from baselines.training.planner.mending import assembled
 from baselines.training.planner.plan import Course
 from baselines.training.planner.run import own_lessons, refine, sampled, train_tasks
 from imgedit_gym.art.goals import load_goals
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.orchestrators.base import Orchestrator
 
 FIRST_STRETCH = 20
@@ -89,12 +90,20 @@ def improve(
         switches: What is left out.
         practice: Teaches the orchestrator on each round's plans; ``None`` leaves it as it is.
 
+    Raises:
+        ImgEditError: If the folder holds a loop of more rounds.
+
     Returns:
         The planner, and a report of each round, the state before the first one being round 0.
     """
-    planner, learnt = refine(desk)
     path = desk.folder / "rounds.json"
     reports: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if len(reports) > preset.rounds + 1:
+        raise ImgEditError(
+            f"{desk.folder}: expected a loop of up to {preset.rounds} rounds; found one of {len(reports) - 1}: "
+            f"pass --rounds {len(reports) - 1}, or choose another --out"
+        )
+    planner, learnt = refine(desk)
     if not reports:
         _report(path, reports, 0, {}, planner, preset)
     lessons = [learnt]

@@ -84,7 +84,7 @@ def _told(options: argparse.Namespace) -> list[str]:
     """The options that decide the result."""
     words = ["--method", options.method, "--preset", options.preset, "--seed", str(options.seed)]
     words += ["--steps", str(options.steps)] if options.steps is not None else []
-    words += ["--vision", str(options.vision)] if options.vision is not None else []
+    words += ["--vision", "DIR"] if options.vision is not None else []
     words += ["--reward", options.reward] if options.reward != "delta" else []
     return words + (["--pixels"] if options.pixels else [])
 

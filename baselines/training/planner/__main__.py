@@ -67,9 +67,11 @@ def facts_of(planner: Any, desk: Any, options: argparse.Namespace, module: str) 
     machine, count = describe_machine(options.device), desk.preset.measured
     told = {
         name: getattr(options, name)
-        for name in ("stage", "orchestrator", "preset", "rounds", "noise", "without", "seed", "vision")
+        for name in ("stage", "orchestrator", "preset", "rounds", "noise", "without", "seed")
         if getattr(options, name, "") not in ("", None)
     }
+    # where they lay tells nobody anything
+    told |= {name: "DIR" for name in ("vision", "hands") if getattr(options, name, None) is not None}
     return {
         "command": " ".join([f"python -m {module}", *(f"--{name} {value}" for name, value in told.items())]),
         "machine": f"{machine['cpus']} x {machine['processor']}",

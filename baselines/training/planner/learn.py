@@ -32,7 +32,7 @@ WATCHED = 48
 """Tasks of the split ``val`` whose plans tell, on paper, how far learning has come."""
 
 LOOKS = 6
-"""How often that is looked at in a stage, at its beginning first."""
+"""How often that is looked at in a stage, at its beginning first and at its end last."""
 
 _AT_ONCE = 512
 """Pictures whose places are read at once."""
@@ -160,10 +160,9 @@ def learn(
     rows = shown.tolist()
     plans = [planner.grammar.write(in_order_of_picture(item.plan, rows[item.row], places)) for item in items]
 
-    looks = {round(course.steps * at / (LOOKS - 1)) for at in range(LOOKS - 1)} | {course.steps - 1}
+    looks = {round(course.steps * at / (LOOKS - 1)) for at in range(LOOKS)}
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        seen = _look_at(planner) if step in looks else {}
         dice = random.Random(f"{desk.seed} {name} {step}")
         chosen = [dice.randrange(len(plans)) for _ in range(course.batch)]
         asked = [_spell(requests[at], words, dice) for at in chosen]
@@ -171,11 +170,11 @@ def learn(
             tokens = lessons.tokens[[items[at].row for at in chosen]].to(desk.device).float()
             told = Marked(truth.shown[chosen].to(desk.device), truth.verbs[chosen].to(desk.device))
             loss, right = plan_loss(planner, words, tokens, asked, [plans[at] for at in chosen], told)
-        return loss, {"right": right, **seen}
+        return loss, {"right": right}
 
     if not stage.done:
         planner.model.train()
-        stage.run(loss_of)
+        stage.run(loss_of, lambda step: _look_at(planner) if step in looks else {})
     planner.model.eval()
     return lessons
 

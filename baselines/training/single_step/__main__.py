@@ -82,7 +82,7 @@ def train(options: argparse.Namespace) -> Path:
 def _told(options: argparse.Namespace) -> list[str]:
     """The options that decide the result."""
     words = ["--preset", options.preset, "--seed", str(options.seed)]
-    words += ["--vision", str(options.vision)] if options.vision is not None else []
+    words += ["--vision", "DIR"] if options.vision is not None else []
     return words + (["--steps", str(options.steps)] if options.steps is not None else [])
 
 

@@ -20,6 +20,8 @@ from baselines.training.single_step.pairs import Teacher
 from baselines.training.single_step.plan import Preset
 from baselines.training.stage import Stage
 from baselines.vision import Vision
+from baselines.vision.encoder import WEIGHTS as OWN_ENCODER
+from baselines.vision.encoder import digest_of
 from imgedit_gym.judges.vlm.mosaic import resize
 from imgedit_gym.tasks.adverts.source import Adverts
 
@@ -139,7 +141,7 @@ class EditorTraining:
             tokenizer=self.tokenizer,
             vision=self.vision.digest,
         ).save_pretrained(folder)
-        if encoder is not None:
+        if encoder is not None and self.vision.digest != digest_of(OWN_ENCODER):
             shutil.copytree(encoder, folder / ENCODER, dirs_exist_ok=True)
         return folder
 
