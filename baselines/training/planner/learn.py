@@ -17,9 +17,9 @@ from baselines.planner.planner import Planner
 from baselines.planner.vocabulary import CHAT_TEMPLATE, PAD, PlanWords, seen_requests
 from baselines.training.judge.kinds import WIDTH
 from baselines.training.judge.model import processor
-from baselines.training.planner.lessons import Lessons
+from baselines.training.planner.lessons import Chunk, Lessons, draw
 from baselines.training.planner.marking import Marked, in_order_of_picture, marked, marks_loss
-from baselines.training.planner.measure import measure
+from baselines.training.planner.measure import PLAIN, on_paper, write
 from baselines.training.planner.plan import Course, Preset
 from baselines.training.stage import Stage
 from baselines.vision import Vision
@@ -173,16 +173,17 @@ def learn(
         return loss, {"right": right}
 
     if not stage.done:
+        watched = list(draw(planner.look, WATCHED, 0, "val", PLAIN))
         planner.model.train()
-        stage.run(loss_of, lambda step: _look_at(planner) if step in looks else {})
+        stage.run(loss_of, lambda step: _look_at(planner, watched) if step in looks else {})
     planner.model.eval()
     return lessons
 
 
-def _look_at(planner: Planner) -> dict[str, float]:
-    """What the plans are worth so far, by the checklist."""
+def _look_at(planner: Planner, chunks: Sequence[Chunk]) -> dict[str, float]:
+    """What the plans for some tasks are worth so far, by the checklist."""
     planner.model.eval()
-    found = measure(planner, "val", WATCHED, executed=False)
+    found = on_paper(write(planner, chunks))
     planner.model.train()
     return {f"val/{name}": value for name, value in found.items()}
 
