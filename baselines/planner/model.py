@@ -12,16 +12,21 @@ import torch
 from baselines.planner.marks import WEIGHTS as MARKS
 from baselines.planner.marks import Marks
 from baselines.planner.vocabulary import ANSWER, ASK, CHAT_TEMPLATE, END, PAD, PlanWords
+from baselines.training.judge.kinds import CENTRE, KIND, WIDTH
 from baselines.training.judge.model import Shape, build, processor
 from baselines.vision import Vision
 
 SETTINGS = "planner.json"
 """Beside the weights: edge of the reduced picture and digest of the encoder."""
 
+_HEAD = 64
+"""Width of an attention head."""
+
 
 def build_planner(vision: Vision, words: PlanWords, layers: int) -> Any:
     """A ``LlavaForConditionalGeneration`` with the encoder's weights and first weights behind it."""
     model = build(shape_of(vision, layers), words)
+    _lay_out(model)
     model.model.vision_tower.load_state_dict(vision.tower.state_dict())
     projector = model.model.multi_modal_projector
     projector.linear_1.load_state_dict(vision.projector[0].state_dict())
@@ -36,7 +41,37 @@ def build_planner(vision: Vision, words: PlanWords, layers: int) -> Any:
 def shape_of(vision: Vision, layers: int) -> Shape:
     """Sizes of a model with this encoder."""
     tower = vision.tower.config
-    return Shape(vision.places, tower.hidden_size, tower.num_hidden_layers, layers, tower.intermediate_size)
+    return Shape(
+        vision.places, tower.hidden_size, tower.num_hidden_layers, layers, tower.intermediate_size, WIDTH, _HEAD, 1e10
+    )
+
+
+@torch.no_grad()
+def _lay_out(model: Any) -> None:
+    """Heads 0 and 1 of the first layers look for things of the word's code, head 2 for colours, looks and marks."""
+    draw = torch.Generator().manual_seed(5)
+    unit = torch.eye(_HEAD)
+    for index, layer in enumerate(model.model.language_model.layers):
+        attention = layer.self_attn
+        for projection in (attention.q_proj.weight, attention.k_proj.weight):
+            projection.normal_(0.0, 0.05, generator=draw)
+        if index >= 2:
+            continue
+        for head, first in ((0, KIND.start), (1, KIND.start), (2, KIND.stop)):
+            rows = slice(head * _HEAD, (head + 1) * _HEAD)
+            for projection in (attention.q_proj.weight, attention.k_proj.weight):
+                projection[rows] = 0.0
+                projection[rows, first : first + _HEAD] = 0.9 * unit
+                if head == 1:
+                    # middles alone, so that things can be counted
+                    projection[rows.stop - 1] = 0.0
+                    projection[rows.stop - 1, CENTRE] = 0.9
+        if index == 0:
+            # what was found brings its marks along
+            for head in (0, 1):
+                rows = slice(head * _HEAD, (head + 1) * _HEAD)
+                attention.v_proj.weight[rows, _HEAD : 2 * _HEAD] += 0.3 * unit
+                attention.o_proj.weight[2 * _HEAD :, rows] += 0.3 * unit
 
 
 def save(model: Any, vision: Vision, words: PlanWords, layers: int, folder: Path, marks: Marks | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from baselines.training.judge.kinds import CENTRE, FREE, WIDTH
+from baselines.training.judge.kinds import CENTRE, WIDTH
 from baselines.training.judge.vocabulary import ANSWER, ASK, IMAGE, PAD, UNKNOWN
 from baselines.vision.encoder import WORD_PARTS, Vision
 from imgedit_gym.art.goals import GoalBook
@@ -30,6 +30,9 @@ _PLAN_WORDS = (*VERBS[2:], "the", "with", "to", "as", PICTURE, BACKGROUND, HEADL
 _LETTERS = string.ascii_lowercase + string.digits
 INSIDE = "##"
 """How a letter begins that is not the first of a word that is spelled."""
+FREE = slice(122, WIDTH)
+"""Part of a word's embedding that is its own."""
+
 _CODE, _NAME = 0.6, 0.3
 """Length of a name's code in its first embedding, and of the part that is free."""
 

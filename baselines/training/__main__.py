@@ -15,6 +15,7 @@ from pathlib import Path
 
 from baselines.cli import check_folder, check_number, run_command
 from baselines.training.jobs import Job, run_jobs
+from baselines.training.judge.plan import EYES
 from imgedit_gym.core.errors import ImgEditError
 
 WEIGHTS = {
@@ -56,7 +57,7 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
     out: Path = options.out
     seeded = ("--preset", options.preset, "--seed", str(options.seed))
     sees = ("--vision", str(out / "vision"), "--device", options.device)
-    judge = ("--stage", "vision", *seeded, "--out", str(out / "judge"))
+    judge = ("--stage", EYES, *seeded, "--out", str(out / "judge"))
 
     def module(name: str, *words: str) -> tuple[str, ...]:
         return (sys.executable, "-m", name, *words)

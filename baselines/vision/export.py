@@ -1,6 +1,6 @@
 """Writes the image encoder from a training of the small judge.
 
-``python -m baselines.vision.export runs/judge baselines/weights/vision [--preset full] [--stage vision]``
+``python -m baselines.vision.export runs/judge baselines/weights/vision [--preset full]``
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn.functional import one_hot
 from baselines.cli import run_command
 from baselines.training.judge.kinds import TONE, Kinds
 from baselines.training.judge.learn import Workshop
-from baselines.training.judge.plan import PRESETS
+from baselines.training.judge.plan import EYES, PRESETS
 from baselines.training.judge.vocabulary import Named, Words
 from baselines.vision.encoder import CODES, PROJECTOR, SETTINGS, make_projector
 from imgedit_gym.core.errors import DataFileError
@@ -30,36 +30,35 @@ library_name: transformers
 # What stands at each place of an advert
 
 A SigLIP-style vision tower (`SiglipVisionModel`) and a projector of {millions:.1f} million parameters together, in half
-precision: the vision half of the small judge of imgedit-gym, after its stage `{stage}` ({steps} updates). It reads a
+precision: trained like the vision half of the small judge of imgedit-gym ({steps} updates). It reads a
 picture as {places} x {places} tiles (`imgedit_gym.judges.vlm.mosaic`) and writes for each a vector of 192 numbers; its
 first 64 have a high product with the code of the kind of thing that stands there, which `codes.safetensors` has by kind
 and by word. Trained on generated adverts of the split `train` with labels of the renderer; it knows nothing else.
 
-    python -m baselines.training.judge --preset {preset} --stage {stage} --out {out}
-    python -m baselines.vision.export {out} FOLDER --preset {preset} --stage {stage}
+    python -m baselines.training.judge --preset {preset} --stage eyes --out {out}
+    python -m baselines.vision.export {out} FOLDER --preset {preset}
 
 `baselines.vision.Vision.load(FOLDER)` reads it.
 """
 
 
-def export_vision(training: Path, folder: Path, preset: str = "full", stage: str = "vision") -> None:
+def export_vision(training: Path, folder: Path, preset: str = "full") -> None:
     """Write the encoder of a training, in half precision.
 
     Args:
         training: Folder of ``python -m baselines.training.judge``.
         folder: Where to write to.
         preset: How it was trained.
-        stage: ``"vision"`` or ``"joint"``: whose checkpoint to take.
 
     Raises:
         DataFileError: If there is no such checkpoint.
     """
     from safetensors.torch import save_file
 
-    path = training / f"{stage}.pt"
+    path = training / f"{EYES}.pt"
     if not path.exists():
-        raise DataFileError(f"{path}: expected a checkpoint of the stage {stage!r}; there is none")
-    shop = Workshop.open(PRESETS[preset], training, 0)
+        raise DataFileError(f"{path}: expected a checkpoint of the stage {EYES!r}; there is none")
+    shop = Workshop.open(PRESETS[preset], training, 0).narrow()
     state = torch.load(path)
     model = shop.model()
     model.load_state_dict(state["parts"]["model"])
@@ -80,7 +79,6 @@ def export_vision(training: Path, folder: Path, preset: str = "full", stage: str
     count = sum(parameter.numel() for part in (tower, projector) for parameter in part.parameters())
     card = CARD.format(
         millions=count / 1e6,
-        stage=stage,
         steps=state["step"],
         preset=preset,
         places=shop.preset.shape.places,
@@ -125,9 +123,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("training", type=Path, help="folder of the training")
     parser.add_argument("folder", type=Path, help="where to write to")
     parser.add_argument("--preset", choices=tuple(PRESETS), default="full")
-    parser.add_argument("--stage", choices=("vision", "joint"), default="vision")
     options = parser.parse_args(sys.argv[1:] if words is None else words)
-    return run_command(lambda o: export_vision(o.training, o.folder, o.preset, o.stage), options)
+    return run_command(lambda o: export_vision(o.training, o.folder, o.preset), options)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ class PixelMeasurement:
         preservation: Weighted mean of ``preserved`` over what must be kept, ``float32 [N]``.
         quality: Freedom from unexplained areas, ``float32 [N]``.
         finds: New things recognised, ``int32 [N, MAX_FINDS]``, indices into the stock; -1 none.
+        find_quality: How well each is made, ``float32 [N, MAX_FINDS]`` in [0, 1].
+        remains: How much each of the source's objects is still there, ``float32 [N, MAX_OBJECTS]`` in [0, 1].
     """
 
     requirements: torch.Tensor
@@ -66,6 +68,8 @@ class PixelMeasurement:
     preservation: torch.Tensor
     quality: torch.Tensor
     finds: torch.Tensor
+    find_quality: torch.Tensor
+    remains: torch.Tensor
 
     @classmethod
     def joined(cls, parts: Sequence[PixelMeasurement]) -> PixelMeasurement:
@@ -231,6 +235,8 @@ class PixelChecklist:
             preservation=tensors["preservation"][:n].clone(),
             quality=tensors["quality"][:n].clone(),
             finds=tensors["sprite"][:n].clamp_min(-1),
+            find_quality=tensors["find_quality"][:n].clone(),
+            remains=tensors["slot_source"][:n].clone(),
         )
 
     def _room(self, n: int) -> tuple[dict[str, torch.Tensor], Any, list[Any]]:

@@ -34,12 +34,12 @@ def vision() -> Vision:
 def exported(tmp_path_factory):
     """An encoder with its first weights, as a training would leave it, and the model it comes from."""
     training, folder = (tmp_path_factory.mktemp(name) for name in ("training", "vision"))
-    shop = Workshop.open(PRESETS["quick"], training, 0)
+    shop = Workshop.open(PRESETS["quick"], training, 0).narrow()
     model = shop.model()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
-    checkpoint(training / "vision.pt", parts={"model": model.state_dict()}, step=7)
+    checkpoint(training / "eyes.pt", parts={"model": model.state_dict()}, step=7)
     export_vision(training, folder, "quick")
     return folder, model.eval(), shop
 
@@ -104,7 +104,7 @@ def test_missing_folders_are_told(tmp_path, capsys):
     with pytest.raises(DataFileError, match="expected the weights"):
         Vision.load(tmp_path / "none")
     assert export([str(tmp_path), str(tmp_path / "out")]) == 2
-    assert "expected a checkpoint of the stage 'vision'" in capsys.readouterr().err
+    assert "expected a checkpoint of the stage 'eyes'" in capsys.readouterr().err
 
 
 def test_the_lattice_keeps_what_is_everywhere():

@@ -1,4 +1,4 @@
-"""Tests of the last stage of the judge's training: many more wordings, and pictures that are hard to judge."""
+"""Tests of the judge's training: many wordings, pictures that are hard to judge, and models to begin with."""
 
 import random
 import re
@@ -27,6 +27,8 @@ from baselines.training.judge.wording import FREELY, SMALL_WORDS, TAUGHT
 from baselines.training.judge.world import Recipe, World
 from benchmarks.audit.variants import WORDING
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.engine import LONGEST_PLAN
+from imgedit_gym.judges.base import Cases
 from imgedit_gym.judges.checklist import ChecklistJudge
 from imgedit_gym.judges.prompting import load_wording
 
@@ -81,7 +83,7 @@ def test_the_vocabulary_has_the_words_that_are_taught_and_not_those_held_out(wor
     assert unknown_words(words, [*texts, *FRAMES]) == []
     for kind, text in STRANGELY.items():
         assert unknown_words(words, [text]), kind
-    narrow = Words(words.kinds, words.codes)
+    narrow = Words(words.kinds, words.codes, (TAUGHT,))
     for new, old in RELATED.items():
         assert old in narrow.ids and new in words.ids and new not in narrow.ids, new
     assert not (SMALL_WORDS | DISPENSABLE) & {"no", "not", "none", "fewer", "more", "other", "or"}
@@ -126,13 +128,13 @@ def test_strange_wordings_have_the_blanks_of_the_package():
 
 
 def test_a_model_is_taken_up_with_more_words(tmp_path: Path):
-    shop = Workshop.open(replace(QUICK, code_steps=5), tmp_path / "shop", 1)
+    wide = Workshop.open(replace(QUICK, code_steps=5), tmp_path / "shop", 1)
+    shop = replace(wide, words=Words(wide.kinds, wide.words.codes, (TAUGHT,)))
     first = shop.model()
     with torch.no_grad():
         for parameter in first.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     save(first, shop.preset.shape, shop.words, tmp_path / "first")
-    wide = shop.widened()
     model = wide.model()
     take_up(model, wide.words, tmp_path / "first")
     table, known = (one.get_input_embeddings().weight.detach() for one in (model, first))
@@ -146,19 +148,18 @@ def test_a_model_is_taken_up_with_more_words(tmp_path: Path):
     for name, value in model.state_dict().items():
         if "embed_tokens" not in name and "lm_head" not in name:
             assert torch.equal(value, state[name].half().float()), name
-    narrow = Workshop.open(replace(QUICK, code_steps=5), tmp_path / "narrow", 1)
     save(model, shop.preset.shape, wide.words, tmp_path / "wide")
     with pytest.raises(ImgEditError, match="are not known"):
-        take_up(narrow.model(), narrow.words, tmp_path / "wide")
+        take_up(shop.model(), shop.words, tmp_path / "wide")
     other = replace(QUICK, code_steps=5, shape=replace(QUICK.shape, inner=QUICK.shape.inner * 2))
-    large = Workshop.open(other, tmp_path / "large", 1).widened()
+    large = Workshop.open(other, tmp_path / "large", 1)
     with pytest.raises(ImgEditError, match="this preset's sizes"):
         take_up(large.model(), large.words, tmp_path / "first")
 
 
 def test_a_stage_goes_on_only_from_what_it_began_with(tmp_path: Path):
     with pytest.raises(ImgEditError, match="weights of a finished model"):
-        learn_further(Workshop.open(replace(QUICK, code_steps=5), tmp_path, 1).widened(), tmp_path / "nothing")
+        learn_further(Workshop.open(replace(QUICK, code_steps=5), tmp_path, 1), tmp_path / "nothing")
 
 
 # ------------------------------------------------------------------ pictures
@@ -200,18 +201,38 @@ def test_earlier_stages_ask_what_they_have_words_for(words: Words, bench: Bench)
 
 
 def test_spoiled_pictures_are_asked_about_as_the_exact_judge_sees_them(bench: Bench, monkeypatch):
-    judged, told = [], []
-    judge = bench.engine.judge.judge
-    monkeypatch.setattr(bench.engine.judge, "judge", lambda cases: judged.append(cases) or judge(cases))
+    told, engine = [], bench.engine
     monkeypatch.setattr(bench, "questions", lambda *given: told.append(given) or [])
     made = Spoiler(bench).make(30, random.Random(6), torch.Generator().manual_seed(6))
-    (cases,) = judged
-    assert torch.equal(cases.canvas, made.after) and torch.equal(bench.engine.batch.images[cases.rows], made.before)
-    exact = ChecklistJudge().judge(cases)
-    assert [row for row, *_ in told] == cases.rows.tolist()
+    rows = torch.tensor([row for row, *_ in told])
+    assert torch.equal(engine.batch.images[rows], made.before)
+    due = torch.full((30,), LONGEST_PLAN + 1, dtype=torch.int32)
+    exact = ChecklistJudge().judge(Cases(engine.batch, engine.checklist, made.after, due, rows))
     for i, (_, values, preserved, quality, _) in enumerate(told):
         assert torch.equal(values, exact.requirements[i]) and torch.equal(preserved, exact.preserved[i])
         assert quality == float(exact.quality[i])
+
+
+def test_objects_are_counted_as_the_exact_judge_counts_them(words: Words, bench: Bench):
+    made = Spoiler(bench).make(40, random.Random(7), torch.Generator().manual_seed(7))
+    asker = Asker(words, World(words.kinds, 72, 9, pool=16).takes, {"present": (("{n} {l}",), ())}, drop=0.0)
+    answers = Counter()
+    for row, shown in enumerate(made.shown):
+        # what the task itself asks for is answered alike
+        for kind, slots, answer in made.asked[row]:
+            if kind == "present":
+                members = words.members[slots["l"]].any(0)
+                unclear = any(bool(members[j]) for j in shown.unclear)
+                number = int(words.tokens[slots["n"][0]]) if words.tokens[slots["n"][0]].isdigit() else None
+                if number is not None and not unclear:
+                    have = sum(bool(members[j]) for j in shown.sure)
+                    answers["same" if (have >= number) == answer else "other"] += 1
+        for kind, slots, answer in asker.count(shown, 3, random.Random(row)):
+            assert kind in ("present", "any", "count", "span")
+            if kind == "any":
+                members = words.members[slots["l"]].any(0)
+                assert answer == any(bool(members[j]) for j in shown.sure)
+    assert answers["same"] > 30 and answers["other"] <= 1
 
 
 def test_one_side_is_edited(bench: Bench):
@@ -257,4 +278,4 @@ def test_a_model_to_begin_with_goes_with_the_last_stage_alone(monkeypatch, capsy
     monkeypatch.setattr("sys.argv", ["judge", "--stage", "joint", "--start", "somewhere"])
     with pytest.raises(SystemExit):
         main()
-    assert "--start goes with --stage further; found --stage joint" in capsys.readouterr().err
+    assert "--start goes with --stage further, vision or eyes; found --stage joint" in capsys.readouterr().err

@@ -8,14 +8,18 @@ import torch
 
 pytest.importorskip("transformers")
 
-from baselines.training.judge.kinds import Kinds
-from baselines.training.judge.learn import Workshop, learn_language
-from baselines.training.judge.losses import Letters, letter_spans, true_tokens
+from baselines.training.judge.asking import Asked, pack
+from baselines.training.judge.kinds import FILL, KIND, TERMS, WIDE, WIDTH, Kinds
+from baselines.training.judge.learn import Workshop, learn_language, take_eyes
+from baselines.training.judge.losses import Aids, Letters, _names, letter_spans, true_tokens
 from baselines.training.judge.measure import free_wording
+from baselines.training.judge.model import image_tokens, save
 from baselines.training.judge.optimizer import Muon
 from baselines.training.judge.plan import QUICK, Course
+from baselines.training.judge.vocabulary import ASK
 from baselines.training.judge.world import Recipe, World
 from baselines.training.stage import Stage
+from imgedit_gym.core.errors import ImgEditError
 
 
 def test_muon_makes_updates_orthogonal():
@@ -60,8 +64,62 @@ def test_true_tokens_hold_the_codes(shop: Workshop):
     world = World(shop.kinds, 72, 9, pool=16)
     pairs = world.pairs(6, torch.Generator().manual_seed(0), Recipe())
     tokens = true_tokens(pairs, shop.words)
-    nearest = (tokens[..., :64] @ shop.words.codes.kinds.T).argmax(-1)
+    nearest = (tokens[..., KIND] @ shop.words.codes.kinds.T).argmax(-1)
     assert torch.equal(nearest, pairs.kind)
+    assert torch.equal(tokens[..., TERMS] > 0.25, shop.kinds.within[pairs.kind] > 0)
+    # as long for what is in many sets as for what is in none
+    length = (tokens[..., TERMS] ** 2).sum(-1) + tokens[..., FILL] ** 2
+    assert float(length.max() - length.min()) < 1e-5
+
+
+@torch.no_grad()
+def test_heads_find_what_words_name(shop: Workshop):
+    """Before any training: head 2 of the first layer looks from a set's name at the middles of its members."""
+    world = World(shop.kinds, 72, 9, pool=64)
+    pairs = world.pairs(40, torch.Generator().manual_seed(1), Recipe(few=1.0, half=0.0))
+    model, words = shop.model(), shop.words
+    layer, width = model.model.language_model.layers[0], shop.preset.shape.head
+    tokens = layer.input_layernorm(true_tokens(pairs, words))
+    begin, asked = (layer.input_layernorm(model.get_input_embeddings().weight[words.ids[w]]) for w in (ASK, "food"))
+    rows = slice(2 * width, 3 * width)
+    query, key = layer.self_attn.q_proj.weight[rows] @ asked, layer.self_attn.k_proj.weight[rows]
+    found, floor = tokens @ key.T @ query, float(key @ begin @ query)
+    members = words.members[words.ids["food"]][pairs.kind] & pairs.centre
+    assert 40 < int(members.sum()) < int(pairs.centre.sum()) - 40
+    assert float(found[members].min()) > max(float(found[~members].max()), floor)
+
+
+def test_lists_are_joined_and_other_things_are_not(shop: Workshop):
+    words = shop.words
+    texts = ("hamburger and no new meat or fish or , cat", "dog", "fruit or vegetables")
+    ids = [[i for part in text.split() for i in words.encode(part)] for text in texts]
+    packed = pack([[Asked("any", one, True) for one in ids]])
+    names = _names(Aids(words), packed)
+    listed = [set(row.nonzero().flatten().tolist()) for row in names.listed]
+    own = [
+        set(words.members[words.ids[name]].nonzero().flatten().tolist())
+        for name in ("hamburger", "meat", "fish", "cat", "dog", "fruit", "vegetables")
+    ]
+    assert listed == [own[0], own[1], own[1] | own[2], own[1] | own[2] | own[3], own[4], own[5], own[5] | own[6]]
+    assert names.is_set.tolist() == [False, True, True, False, False, True, True]
+
+
+def test_vision_goes_on_with_narrower_eyes(shop: Workshop, tmp_path: Path):
+    small = shop.narrow()
+    first = small.model()
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    save(first, small.preset.shape, small.words, tmp_path)
+    model, mosaics = shop.model(), torch.randint(0, 256, (2, 144, 144, 3), dtype=torch.uint8)
+    take_eyes(model, tmp_path)
+    with torch.no_grad():
+        held, known = image_tokens(model, mosaics), image_tokens(first, mosaics)
+    assert held.shape[-1] == WIDE and known.shape[-1] == WIDTH
+    assert float((held[..., :WIDTH] - known).abs().max()) < 0.3 * float(known.abs().max())
+    deeper = replace(shop, preset=replace(shop.preset, shape=replace(shop.preset.shape, vision_width=64)))
+    with pytest.raises(ImgEditError, match="this preset's vision half"):
+        take_eyes(deeper.model(), tmp_path)
 
 
 def test_free_wordings_have_the_blanks_of_the_package():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from baselines.training.judge.asking import Wordings
-from baselines.training.judge.kinds import KIND, Codes, Kinds
+from baselines.training.judge.kinds import KIND, TERMS, Codes, Kinds
 from baselines.training.judge.vocabulary import ANSWER, ASK, IMAGE, UNKNOWN, Words
 from baselines.training.judge.wording import FREELY, SYNONYMS, TAUGHT
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
@@ -44,6 +44,11 @@ def test_words_begin_as_codes(words: Words):
     code = words.codes.kinds[words.kinds.catalogue.index("hamburger")]
     for name in ("hamburger", "burger"):
         assert torch.allclose(table[words.ids[name], KIND], 0.6 * code)
+    # a set has a number of its own, which its members' tokens have too
+    for row in (table[words.ids["fruit"]], table[words.ids["fruits"]]):
+        assert not bool(row[KIND].any()) and int((row[TERMS] > 0.5).sum()) == 1
+        mask = words.kinds.within[:, int(row[TERMS].argmax())] > 0
+        assert torch.equal(mask, words.kinds.terms["fruit"])
 
 
 @pytest.mark.parametrize("kind", list(TAUGHT))

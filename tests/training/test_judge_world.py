@@ -71,6 +71,20 @@ def test_half_removed_things_are_no_more_there_and_marked(world: World):
     assert bool((pairs.sprite[:, 1][pairs.half] == -1).all())
 
 
+def test_what_came_is_told_from_what_was_moved(world: World):
+    pairs, seen = made(world, 8, n=96), set()
+    for row, (was, now) in enumerate(pairs.sprite.tolist()):
+        for place in (pairs.centre[row] & ~pairs.mess[row]).nonzero().flatten().tolist():
+            kind, new = int(pairs.kind[row, place]), int(pairs.new[row, place])
+            assert (new == 1) == (kind not in was), (kind, was, now)
+            slots = [s for s in range(len(now)) if now[s] == kind]
+            if len(slots) == 1 and kind in was:
+                assert (new == -1) == bool(pairs.moved[row, slots[0]])
+                assert not (pairs.moved[row, slots[0]] and pairs.kept[row, slots[0]])
+            seen.add(new)
+    assert seen == {-1, 0, 1}
+
+
 def test_strips_show_several_headlines(world: World, kinds: Kinds):
     pairs = made(world, 4, recipe=Recipe(strips=1.0))
     texts = [len(set(row[row >= kinds.first_headline].tolist())) for row in pairs.kind]

@@ -124,7 +124,7 @@ def test_every_command_takes_its_arguments(tmp_path: Path):
         assert flag == "-m"
         found[job.name] = documented.parse(module, words)
         assert found[job.name].preset == "quick"
-    assert found["encoder"].stage == "vision" and found["encoder"].seed == 3
+    assert found["encoder"].stage == "eyes" and found["encoder"].seed == 3
     assert (found["vision"].training, found["vision"].folder) == (found["encoder"].out, tmp_path / "vision")
     for name in ("imitation", "planner", "ppo", "orchestrator", "single_step"):
         one = found[name]

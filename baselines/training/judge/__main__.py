@@ -21,17 +21,26 @@ def main() -> None:
     """Run the stages asked for."""
     parser = argparse.ArgumentParser(prog="python -m baselines.training.judge", description=__doc__)
     parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a small one, in minutes")
-    parser.add_argument("--stage", choices=("all", "vision", "language", "joint", "further", "measure"), default="all")
+    parser.add_argument(
+        "--stage",
+        choices=("all", "vision", "language", "joint", "further", "measure", "eyes"),
+        default="all",
+        help="eyes: the image encoder of agents, not the judge",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/judge"), help="checkpoints, logs, and the model at last")
-    parser.add_argument("--start", type=Path, help="a finished model with which the stage further begins; else joint's")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="a finished model: the stage further begins with it, not joint's; the stage vision goes on with its eyes",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="threads of a stage; vision and language run at once")
     parser.add_argument("--episodes", type=int, default=200, help="tasks of the measurement")
     parser.add_argument("--font", help="another emoji font, to measure on the split test-art")
     parser.add_argument("--note", action="append", default=[], help="line for the model card")
     arguments = parser.parse_args()
-    if arguments.start and arguments.stage != "further":
-        parser.error(f"--start goes with --stage further; found --stage {arguments.stage}")
+    if arguments.start and arguments.stage not in ("further", "vision", "eyes"):
+        parser.error(f"--start goes with --stage further, vision or eyes; found --stage {arguments.stage}")
     if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
         os.environ.update(_ENVIRONMENT)
         os.execv(sys.executable, [sys.executable, "-m", "baselines.training.judge", *sys.argv[1:]])

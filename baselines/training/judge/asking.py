@@ -17,23 +17,21 @@ from imgedit_gym.core.checklist import MAX_OBJECTS
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 
 SHARES: dict[str, float] = {
-    "absent": 1.5,
+    "absent": 1.0,
+    "banned": 2.2,
     "present": 2.6,
     "any": 0.7,
-    "count": 0.9,
-    "span": 0.9,
+    "count": 1.2,
+    "span": 1.4,
     "color": 1.1,
-    "background": 0.8,
-    "background_color": 0.8,
+    "background": 0.7,
+    "background_color": 0.7,
     "headline": 0.8,
-    "tone": 0.8,
+    "tone": 0.7,
     "kept": 1.1,
     "quality": 0.5,
 }
-"""How often each kind of question is asked."""
-
-SHARES_FURTHER = SHARES | {"absent": 0.9, "banned": 2.2, "count": 1.4, "span": 1.8}
-"""The same in the last stage: counting is hardest, and tasks ban things in the place of what must go."""
+"""How often each kind of question is asked: tasks ban things in the place of what must go, and counting is hardest."""
 
 COLORLESS = (TONES.index("monochrome"), TONES.index("vintage"))
 """Looks after which colours cannot be told."""
@@ -70,6 +68,33 @@ class Asked:
     kind: str
     ids: list[int]
     answer: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Objects in a picture.
+
+    Attributes:
+        sure: Those that are there.
+        unclear: Those of which nobody can say.
+    """
+
+    sure: list[int]
+    unclear: set[int]
+
+    @classmethod
+    def of(cls, things: Sequence[int], amounts: Sequence[float], least: float, most: float) -> Shown:
+        """What is there of things, from how much of each is.
+
+        Args:
+            things: Indices; negative ones are none.
+            amounts: How much of each is there, in [0, 1].
+            least: What is there no more than this is not there.
+            most: What is there at least as much as this is.
+        """
+        pairs = [(thing, amount) for thing, amount in zip(things, amounts, strict=True) if thing >= 0]
+        sure = [thing for thing, amount in pairs if amount >= most]
+        return cls(sure, {thing for thing, amount in pairs if least < amount < most})
 
 
 @dataclass
@@ -249,6 +274,7 @@ class Asker:
             "kept": self._kept,
             "quality": self._quality,
         }
+        self._counts = (self._present, self._present, self._any, self._count, self._span)
         self._shares = {kind: share for kind, share in shares.items() if kind in self.wordings}
 
     @staticmethod
@@ -276,6 +302,25 @@ class Asker:
                 if put is not None:
                     row.append(self.wordings.put(*put, dice, self.drop))
             found.append(row)
+        return found
+
+    def count(self, shown: Shown, count: int, dice: random.Random) -> list[tuple[str, Slots, bool]]:
+        """What else can be asked about a picture of which only the objects are known: how many there are of a list.
+
+        Args:
+            shown: Its objects.
+            count: How many questions.
+            dice: Random numbers.
+
+        Returns:
+            Kind of question, blanks and answer.
+        """
+        found: list[tuple[str, Slots, bool]] = []
+        for _ in range(8 * count):
+            if len(found) == count:
+                break
+            put = self._counts[dice.randrange(len(self._counts))](shown, dice.random() < 0.5, dice)
+            found += [put] if put is not None else []
         return found
 
     # ------------------------------------------------------------------ what to ask
@@ -325,7 +370,7 @@ class Asker:
             named += [dice.choice(self._terms)] if dice.random() < 0.5 else []
             dice.shuffle(named)
         members = frozenset().union(*(self._members[term] for term in named))
-        if yes and members.intersection((*facts.new, *facts.unclear)):
+        if yes and members.intersection((*facts.new, *facts.moved, *facts.unclear)):
             return None
         ids = self._joined([self._plural(term, dice) for term in dict.fromkeys(named)], dice)
         return "banned", {"x": self._name(thing, dice), "l": ids}, yes
@@ -337,7 +382,7 @@ class Asker:
         objects = self.kinds.catalogue.objects
         return (objects[sprite].category,) if sprite < len(objects) else ()
 
-    def _listed(self, facts: _Facts, dice: random.Random) -> tuple[list[int], int] | None:
+    def _listed(self, facts: _Facts | Shown, dice: random.Random) -> tuple[list[int], int] | None:
         """A list of things as tokens, and how many of them the picture shows."""
         best: tuple[str, ...] = ()
         if dice.random() < 0.6:
@@ -364,8 +409,8 @@ class Asker:
                 ids += self._ids_of("or") if dice.random() < 0.8 or index == len(best) - 1 else self._ids_of(",")
             ids += self._plural(term, dice)
         have = sum(j in members for j in facts.sure)
-        # one of a kind is easily told: to count is what must be learned
-        return None if have == 1 and dice.random() < 0.45 else (ids, have)
+        # none and one of a kind are easily told: to count is what must be learned
+        return None if have <= 1 and dice.random() < (0.3, 0.6)[have] else (ids, have)
 
     def _plural(self, term: str, dice: random.Random) -> list[int]:
         plural = self.words.ids.get(term + "s")
@@ -377,7 +422,7 @@ class Asker:
     def _number(self, number: int, dice: random.Random) -> list[int]:
         return self._ids_of(str(number) if dice.random() < 0.75 else NUMBERS[number - 1])
 
-    def _present(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+    def _present(self, facts: _Facts | Shown, yes: bool, dice: random.Random) -> Found:
         listed = self._listed(facts, dice)
         if listed is None or (yes and listed[1] == 0):
             return None
@@ -392,13 +437,13 @@ class Asker:
             return None
         return "present", {"n": self._number(number, dice), "l": ids}, yes
 
-    def _any(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+    def _any(self, facts: _Facts | Shown, yes: bool, dice: random.Random) -> Found:
         listed = self._listed(facts, dice)
         if listed is None or yes != (listed[1] > 0):
             return None
         return "any", {"l": listed[0]}, yes
 
-    def _count(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+    def _count(self, facts: _Facts | Shown, yes: bool, dice: random.Random) -> Found:
         listed = self._listed(facts, dice)
         if listed is None or (not yes and listed[1] < 2) or (yes and listed[1] == 0 and dice.random() < 0.6):
             return None
@@ -409,7 +454,7 @@ class Asker:
             number = have - 1 if dice.random() < 0.7 else dice.randint(1, have - 1)
         return ("count", {"n": self._number(number, dice), "l": ids}, yes) if number <= len(NUMBERS) else None
 
-    def _span(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+    def _span(self, facts: _Facts | Shown, yes: bool, dice: random.Random) -> Found:
         listed = self._listed(facts, dice)
         if listed is None:
             return None
@@ -529,6 +574,7 @@ class _Facts:
     sure: list[int]
     gone: list[int]
     new: list[int]
+    moved: list[int]
     halves: list[int]
     messy: bool
     unclear: set[int]
@@ -548,6 +594,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.sprite.tolist(),
         pairs.dye.tolist(),
         pairs.kept.tolist(),
+        pairs.moved.tolist(),
         pairs.half.tolist(),
         pairs.hidden.tolist(),
         pairs.mess.any(1).tolist(),
@@ -560,8 +607,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         strict=True,
     )
     found = []
-    for (was, now), dye, kept, half, hidden, messy, tone, color, ground, text, ground_changed, text_changed in table:
-        slots = range(MAX_OBJECTS)
+    for sprite, dye, kept, moved, half, hidden, messy, tone, color, ground, text, ground_changed, text_changed in table:
+        (was, now), slots = sprite, range(MAX_OBJECTS)
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
         halves = [was[s] for s in slots if half[s] and was[s] not in here]
@@ -571,6 +618,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 sure=sure,
                 gone=[was[s] for s in slots if was[s] >= 0 and was[s] not in here and not half[s]],
                 new=[now[s] for s in slots if now[s] >= 0 and now[s] not in was],
+                moved=[now[s] for s in slots if moved[s]],
                 halves=halves,
                 messy=messy,
                 unclear={now[s] for s in slots if hidden[s]} | set(halves),

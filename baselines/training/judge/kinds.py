@@ -14,10 +14,14 @@ import torch.nn.functional as F
 
 from imgedit_gym.art.catalogue import Catalogue, load_catalogue
 from imgedit_gym.art.goals import GoalBook, load_goals
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
 
+WIDE = 320
+"""Numbers in an image token of the judge: the width of its language half."""
+
 WIDTH = 192
-"""Numbers in an image token: the width of the language half."""
+"""Numbers in an image token that agents read: the first ones of those."""
 
 KIND = slice(0, 64)
 TINT = slice(64, 80)
@@ -26,19 +30,28 @@ CHANGED, CENTRE, MESS = 91, 92, 93
 TYPE = slice(94, 97)
 """Object, background or headline."""
 
-REGIONS = 5
-PLACE = slice(97, 97 + REGIONS**2)
-"""Part of the picture: what is gathered from several places can be counted by it."""
+PLACES = 9
+"""Places along an edge of a picture."""
 
-FREE = slice(PLACE.stop, WIDTH)
+PLACE = slice(97, 97 + PLACES**2)
+"""Which place it is: what is gathered from several places can be told apart, joined and counted by it."""
+
+NEW = PLACE.stop
+"""Whether an object of this kind was nowhere in the source picture."""
+
+FILL = NEW + 1
+"""Makes tokens of all kinds equally long, however many sets they are in."""
+
+N_TERMS = 82
+TERMS = slice(FILL + 1, FILL + 1 + N_TERMS)
+"""Categories and attributes, one number each, so that those of a set look all the same to what looks for it."""
+
+FREE = slice(TERMS.stop, WIDE)
+NAME, TEXT, BEGIN = FREE.start, FREE.start + 1, FREE.start + 2
+"""Marks of words that name things, of all words, and of a question's beginning."""
+
 N_TINTS = 1 + len(COLORS)
 """No colour of its own, and the named ones."""
-
-
-def regions(places: int) -> torch.Tensor:
-    """The part of the picture that each place is in, ``int64 [places ** 2]``."""
-    line = torch.arange(places) * REGIONS // places
-    return (line[:, None] * REGIONS + line).flatten()
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,23 @@ class Kinds:
         """Categories and attributes with their members, ``bool [kinds]``."""
         names = dict.fromkeys((*self.catalogue.categories, *self.catalogue.attributes))
         return {name: self.mask(self.catalogue.members(name)) for name in names}
+
+    @cached_property
+    def within(self) -> torch.Tensor:
+        """Which categories and attributes each kind has, ``float32 [kinds, N_TERMS]``.
+
+        Raises:
+            ImgEditError: If there are more than tokens have room for.
+        """
+        if len(self.terms) > N_TERMS:
+            raise ImgEditError(f"expected at most {N_TERMS} categories and attributes; found {len(self.terms)}")
+        return F.pad(torch.stack(list(self.terms.values()), 1).float(), (0, N_TERMS - len(self.terms)))
+
+    @cached_property
+    def fill(self) -> torch.Tensor:
+        """What makes the marks of all kinds' sets equally long, ``float32 [kinds]``."""
+        count = self.within.sum(1)
+        return (count.max() - count).sqrt()
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from baselines.training.checkpoint import checkpoint
-from baselines.training.judge.asking import SHARES_FURTHER, Asker, Packed, pack
-from baselines.training.judge.kinds import FREE, KIND, TINT, Codes, Kinds
+from baselines.training.judge.asking import Asker, Packed, pack
+from baselines.training.judge.kinds import FREE, KIND, TERMS, TINT, WIDE, WIDTH, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
-from baselines.training.judge.model import build, image_tokens
+from baselines.training.judge.model import build, image_tokens, lay_out
 from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.spoiled import Spoiler
 from baselines.training.judge.tooled import Balance, Bench
@@ -33,7 +33,7 @@ from imgedit_gym.models.loading import load_image_text_model
 WEIGHTS = "model.safetensors"
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
-TOKEN_NOISE = 0.08
+TOKEN_NOISE = 0.05
 """Deviation of the noise on true image tokens from which the language half learns."""
 
 
@@ -78,14 +78,25 @@ class Workshop:
         """What all stages' results depend on, beside how long they learn."""
         return f"--seed {self.seed}, {self.preset.shape}"
 
-    def widened(self) -> Workshop:
-        """The same with the words of all questions."""
-        return replace(self, words=Words(self.kinds, self.words.codes, (TAUGHT, WIDER)))
+    def narrow(self) -> Workshop:
+        """The same for a vision half whose tokens are those that agents read."""
+        shape = replace(self.preset.shape, width=WIDTH)
+        return replace(self, preset=replace(self.preset, shape=shape))
 
     def model(self) -> Any:
         """The model with its first weights."""
         torch.manual_seed(self.seed)
-        return build(self.preset.shape, self.words)
+        model = build(self.preset.shape, self.words)
+        if self.preset.shape.width == WIDE:
+            lay_out(model, self.preset.shape)
+        return model
+
+    def asker(self, takes: torch.Tensor, rough: float) -> Asker:
+        """Asks in all words that are taught."""
+        table = dict(WIDER)
+        for kind, (straight, turned) in TAUGHT.items():
+            table[kind] = (straight + WIDER[kind][0], turned + WIDER[kind][1])
+        return Asker(self.words, takes, table, rough=rough)
 
     def worlds(self, course: Course) -> list[World]:
         """One world for each size of the pictures."""
@@ -98,10 +109,15 @@ def is_vision(name: str) -> bool:
 
 
 def begin(
-    shop: Workshop, name: str, parts: dict[str, torch.nn.Module], chosen: Callable[[str], bool], origin: str = ""
+    shop: Workshop,
+    name: str,
+    parts: dict[str, torch.nn.Module],
+    chosen: Callable[[str], bool],
+    origin: str = "",
+    course: str | None = None,
 ) -> Stage[Course]:
     """A stage of the training, where it was left; ``origin`` says what else it began with."""
-    return Stage(shop.folder, shop.preset.courses[name], name, parts, chosen, shop.settings + origin)
+    return Stage(shop.folder, shop.preset.courses[course or name], name, parts, chosen, shop.settings + origin)
 
 
 class Drawer:
@@ -142,12 +158,25 @@ def autocast() -> Any:
     return torch.autocast("cpu", torch.bfloat16)
 
 
-def learn_vision(shop: Workshop) -> Any:
-    """The vision half learns to write the code of what stands at each place."""
+def learn_vision(shop: Workshop, start: Path | None = None, name: str = "vision") -> Any:
+    """The vision half learns to write the code of what stands at each place.
+
+    Args:
+        shop: The workshop.
+        start: Folder of a finished model whose vision half it goes on with, even if its tokens were narrower.
+        name: Of the stage.
+    """
     model = shop.model()
     torch.manual_seed(shop.seed + 2)
-    letters = Letters(shop.words, shop.preset.shape.places)
-    stage = begin(shop, "vision", {"model": model, "aid": letters}, lambda name: is_vision(name) or name[:4] == "aid.")
+    letters = Letters(shop.words, shop.preset.shape.places, shop.preset.shape.width)
+    parts: dict[str, torch.nn.Module] = {"model": model, "aid": letters}
+    origin = ""
+    if start is not None:
+        origin = f", begun with {_digest(start / WEIGHTS)}"
+        if not (shop.folder / f"{name}.pt").exists():
+            take_eyes(model, start)
+    course = "vision" if start is None else "refit"
+    stage = begin(shop, name, parts, lambda part: is_vision(part) or part[:4] == "aid.", origin, course)
     if stage.done:
         return model
     drawer, edge = Drawer(shop, stage.course, 1), shop.preset.shape.edge
@@ -174,7 +203,7 @@ def learn_language(shop: Workshop) -> tuple[Any, Aids]:
         return model, aids
     course = stage.course
     drawer = Drawer(shop, course, 2)
-    asker = Asker(shop.words, drawer.worlds[0].takes)
+    asker = shop.asker(drawer.worlds[0].takes, course.rough)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         pairs, dice, numbers = drawer.draw(step, seen=False)
@@ -208,7 +237,7 @@ def match_codes(model: Any, pairs: Pairs, shop: Workshop) -> None:
     """Give image tokens the length that the language half knows, and nothing where it knows nothing."""
     tokens = image_tokens(model, mosaic(pairs.before, pairs.after, shop.preset.shape.edge))
     truth, last = true_tokens(pairs, shop.words), model.model.multi_modal_projector.linear_2
-    for part in (KIND, TINT):
+    for part in (KIND, TINT, TERMS):
         gain = (tokens[..., part] * truth[..., part]).sum() / (truth[..., part] ** 2).sum()
         last.weight[part] /= gain
         last.bias[part] /= gain
@@ -231,7 +260,7 @@ def learn_together(shop: Workshop) -> Any:
     drawer = Drawer(shop, stage.course, 3)
     if fresh:
         match_codes(model, drawer.draw(0)[0], shop)
-    _teach(shop, stage, model, aids, drawer, Asker(shop.words, drawer.worlds[0].takes))
+    _teach(shop, stage, model, aids, drawer)
     return model
 
 
@@ -239,7 +268,7 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     """A finished model goes on learning: from many more wordings, and from pictures that are harder to judge.
 
     Args:
-        shop: The workshop, :meth:`Workshop.widened`.
+        shop: The workshop.
         start: Folder of the model to begin with.
     """
     model = shop.model()
@@ -252,12 +281,7 @@ def learn_further(shop: Workshop, start: Path) -> Any:
         return model
     if fresh:
         take_up(model, shop.words, start)
-    drawer = Drawer(shop, stage.course, 4)
-    table = dict(WIDER)
-    for kind, (straight, turned) in TAUGHT.items():
-        table[kind] = (straight + WIDER[kind][0], turned + WIDER[kind][1])
-    asker = Asker(shop.words, drawer.worlds[0].takes, table, rough=stage.course.rough, shares=SHARES_FURTHER)
-    _teach(shop, stage, model, aids, drawer, asker)
+    _teach(shop, stage, model, aids, Drawer(shop, stage.course, 4))
     return model
 
 
@@ -267,6 +291,21 @@ def _digest(what: Path | Sequence[str]) -> str:
         raise ImgEditError(f"{what}: expected the weights of a finished model; found no such file")
     content = what.read_bytes() if isinstance(what, Path) else json.dumps(list(what)).encode()
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+@torch.no_grad()
+def take_eyes(model: Any, folder: Path) -> None:
+    """Give a model the tower of another one, and as much of its projector as there is."""
+    held = load_image_text_model(str(folder), None, "cpu", "float32").model.state_dict()
+    state = model.state_dict()
+    for name in filter(is_vision, state):
+        known = held.get(name)
+        if known is None or ("vision_tower" in name and known.shape != state[name].shape):
+            raise ImgEditError(f"{folder}: expected a model with this preset's vision half; {name} differs")
+        # what is known of tokens that were narrower; the rest begins near to nothing
+        state[name] *= 1.0 if known.shape == state[name].shape else 0.1
+        state[name][tuple(slice(size) for size in known.shape)] = known
+    model.load_state_dict(state)
 
 
 @torch.no_grad()
@@ -300,9 +339,10 @@ def take_up(model: Any, words: Words, folder: Path) -> None:
     model.load_state_dict(state)
 
 
-def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer: Drawer, asker: Asker) -> None:
+def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer: Drawer) -> None:
     """Learn to answer from pictures."""
     course, edge = stage.course, shop.preset.shape.edge
+    asker = shop.asker(drawer.worlds[0].takes, course.rough)
     bench, balance = Bench(shop.words, course.tooled), Balance(course.weights)
     spoiler = Spoiler(bench)
     begun = -1
@@ -320,6 +360,10 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         if course.spoiled:
             edited = edited.joined(spoiler.make(course.spoiled, dice, numbers))
         asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
+        for row, shown in zip(asked, edited.shown, strict=True):
+            if not shown.sure:
+                continue  # it may be that the exact judge cannot make it out
+            row += [asker.wordings.put(*one, dice, asker.drop) for one in asker.count(shown, course.counts, dice)]
         keep = [row for row, some in enumerate(asked) if some]
         drawn, tooled = pack(asker.ask(pairs, course.questions, dice)), pack([asked[row] for row in keep])
         laid = torch.cat(

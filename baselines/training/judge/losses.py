@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,18 +13,20 @@ from baselines.training.judge.asking import Packed
 from baselines.training.judge.kinds import (
     CENTRE,
     CHANGED,
+    FILL,
+    FREE,
     KIND,
     MESS,
     N_TINTS,
+    NEW,
     PLACE,
-    REGIONS,
+    PLACES,
+    TERMS,
     TINT,
     TONE,
     TYPE,
-    WIDTH,
-    regions,
+    WIDE,
 )
-from baselines.training.judge.model import HEAD
 from baselines.training.judge.vocabulary import NO, YES, Words
 from baselines.training.judge.world import Pairs
 from imgedit_gym.art.sprites import _largest_face
@@ -33,15 +36,15 @@ from imgedit_gym.core.names import TONES
 SHARP = 14.0
 """Scale of the products of codes in the vision half's loss."""
 
-MOST = 6
+MOST = 7
 """Counts from here on are one class."""
 
 
 def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
-    """The image tokens that a perfect vision half would write, ``float32 [n, T, WIDTH]``."""
+    """The image tokens that a perfect vision half would write, ``float32 [n, T, WIDE]``."""
     codes, kinds = words.codes, words.kinds
     n, places = pairs.kind.shape
-    tokens = torch.zeros(n, places, WIDTH)
+    tokens = torch.zeros(n, places, WIDE)
     tokens[..., KIND] = codes.kinds[pairs.kind]
     tokens[..., TINT] = codes.tints[pairs.tint.clamp_min(0)] * (pairs.tint >= 0)[..., None]
     toned = pairs.tone >= 0
@@ -49,15 +52,20 @@ def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
     tokens[..., CHANGED] = pairs.changed.float() - 0.5
     tokens[..., CENTRE] = pairs.centre.float()
     tokens[..., MESS] = pairs.mess.float()
-    tokens[..., PLACE] = 0.5 * F.one_hot(regions(round(places**0.5)), REGIONS**2).float()
+    tokens[..., PLACE] = 0.5 * torch.eye(PLACES**2)
     tokens[..., TYPE] = 0.5 * F.one_hot(kinds.types, 3).float()[pairs.kind]
+    # as long for new things as for others: what looks for things is to find all of them alike
+    tokens[..., NEW] = (pairs.new == 1).float() - 0.5
+    tokens[..., TERMS] = 0.5 * kinds.within[pairs.kind]
+    tokens[..., FILL] = 0.5 * kinds.fill[pairs.kind]
     return tokens
 
 
 def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
-    """Distance of image tokens from the truth, and its parts by name."""
+    """Distance of image tokens from the truth, and its parts by name; narrow tokens lack the last numbers."""
     codes = words.codes
-    truth = true_tokens(pairs, words)
+    width = tokens.shape[-1]
+    truth = true_tokens(pairs, words)[..., :width]
     types = words.kinds.types[pairs.kind]
     logits = SHARP * tokens[..., KIND] @ codes.kinds.T
     weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0)
@@ -69,18 +77,24 @@ def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch
     marks = F.binary_cross_entropy_with_logits(12.0 * tokens[..., CHANGED], pairs.changed.float())
     for at, mark in ((CENTRE, pairs.centre), (MESS, pairs.mess)):
         marks = marks + F.binary_cross_entropy_with_logits(12.0 * (tokens[..., at] - 0.5), mark.float())
+    known = (pairs.new >= 0) & (types == 0)
+    new = F.binary_cross_entropy_with_logits(12.0 * tokens[..., NEW][known], pairs.new[known].float())
+    sets = F.binary_cross_entropy_with_logits(
+        24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS], reduction="none"
+    )
+    sets = (weight[..., None] * sets).sum() / weight.sum()
     type_ = F.cross_entropy(8.0 * tokens[..., TYPE].flatten(0, 1), types.flatten())
-    near = ((tokens - truth)[..., : PLACE.stop] ** 2).sum(-1).mean()
-    part = truth[..., PLACE].argmax(-1)
-    place = F.cross_entropy(12.0 * tokens[..., PLACE].flatten(0, 1), part.flatten())
-    total = kind + tint + 3.0 * tone + marks + 0.3 * type_ + 0.3 * near + 0.3 * place
-    parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "near": near, "place": place}
+    near = ((tokens - truth)[..., : min(FREE.start, width)] ** 2).sum(-1).mean()
+    place = F.cross_entropy(24.0 * tokens[..., PLACE].transpose(1, 2), torch.arange(PLACES**2).expand(len(tokens), -1))
+    total = kind + tint + 3.0 * tone + marks + new + 0.4 * sets + 0.3 * type_ + 0.3 * near + 0.1 * place
+    parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "new": new, "sets": sets, "near": near}
     with torch.no_grad():
         right = logits.argmax(-1) == pairs.kind
         whole = ~pairs.mess
         found = {name: float(part.detach()) for name, part in parts.items()}
         for name, index in (("object", 0), ("background", 1), ("headline", 2)):
             found[f"right_{name}"] = float(right[(types == index) & whole].float().mean())
+        found["right_new"] = float(((tokens[..., NEW] > 0.0) == (pairs.new == 1))[known].float().mean())
     return total, found
 
 
@@ -90,14 +104,15 @@ class Letters(nn.Module):
     Args:
         words: The vocabulary.
         places: Tiles along an edge of the mosaic.
+        width: Numbers in an image token.
     """
 
-    def __init__(self, words: Words, places: int) -> None:
+    def __init__(self, words: Words, places: int, width: int = WIDE) -> None:
         super().__init__()
         kinds = words.kinds
         texts = kinds.book.headlines
         letters = sorted({letter for text in texts for letter in text if letter != " "})
-        self.read = nn.Linear(WIDTH, len(letters))
+        self.read = nn.Linear(width, len(letters))
         self.places, self.first = places, kinds.first_headline
         self.table = torch.zeros(len(texts), places, len(letters))
         for row, text in enumerate(texts):
@@ -134,11 +149,16 @@ class Aids(nn.Module):
 
     def __init__(self, words: Words) -> None:
         super().__init__()
-        self.found = nn.Linear(WIDTH, 3 + MOST + 1 + N_TINTS)
-        self.together = nn.Linear(WIDTH, MOST + 2)
-        self.members = words.members
+        self.found = nn.Linear(WIDE, len(_MARKS) + MOST + 1 + PLACES**2 + N_TINTS)
+        self.together = nn.Linear(WIDE, len(_MARKS) + MOST + 1 + PLACES**2)
+        self.members, self.is_set = words.members, words.is_set
         self.n_sprites = words.kinds.n_sprites
         self.single = (words.members.sum(1) == 1) & words.members[:, : words.kinds.n_objects].any(1)
+        self.joins = torch.zeros(len(words), dtype=torch.bool)
+        self.joins[[words.ids[word] for word in ("or", ",", '"') if word in words.ids]] = True
+
+
+_MARKS = ("seen", "changed", "mess", "new")
 
 
 def answer_loss(
@@ -155,7 +175,7 @@ def answer_loss(
     Args:
         model: The model; its language half is used.
         aids: Further aims of the training; with ``pairs``.
-        tokens: Image tokens, ``[n, T, WIDTH]``.
+        tokens: Image tokens, ``[n, T, WIDE]``.
         packed: The questions.
         words: The vocabulary.
         pairs: What is seen at each place.
@@ -178,15 +198,16 @@ def answer_loss(
     mask = torch.zeros(n, 1, length, length).masked_fill_(~allowed[:, None], -1e9)
     turns = language.rotary_emb(hidden, position)
     extra: dict[str, torch.Tensor] = {}
+    names = None if aids is None or pairs is None else _names(aids, packed)
     for at, layer in enumerate(language.layers):
-        if at == 0 and aids is not None and pairs is not None:
-            extra["attention"] = _attention_loss(layer, hidden, turns, mask, packed, pairs, aids)
+        if at == 0 and names is not None and pairs is not None:
+            extra["attention"] = _attention_loss(layer, hidden, turns, mask, packed, pairs, names)
         hidden = layer(hidden, attention_mask=mask, position_ids=position, position_embeddings=turns, use_cache=False)
         hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-        if at in (0, 1) and aids is not None and pairs is not None:
+        if at in (0, 1) and aids is not None and names is not None and pairs is not None:
             name = "found" if at == 0 else "together"
             state = hidden[:, places:]
-            extra[name] = _readout_loss(aids, at, state.detach() if settling else state, packed, pairs)
+            extra[name] = _readout_loss(aids, at, state.detach() if settling else state, names, packed, pairs)
     last = language.norm(hidden[:, places:][packed.row, packed.at])
     choices = model.get_input_embeddings().weight[[words.ids[YES], words.ids[NO]]]
     logits = last @ choices.T
@@ -196,10 +217,37 @@ def answer_loss(
     return F.cross_entropy(whole, target), logits[:, 0] - logits[:, 1], extra
 
 
-def _names(aids: Aids, packed: Packed) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Row, place and members of every token that names kinds."""
+@dataclass
+class _Names:
+    """Every token that names kinds.
+
+    Attributes:
+        row: Its pair, ``int64 [W]``.
+        place: Where it stands among the words, ``int64 [W]``.
+        members: What it names, ``bool [W, kinds]``.
+        is_set: Whether that is a category or attribute, ``bool [W]``.
+        listed: What is named by it and the words before it in the same list, ``bool [W, kinds]``.
+    """
+
+    row: torch.Tensor
+    place: torch.Tensor
+    members: torch.Tensor
+    is_set: torch.Tensor
+    listed: torch.Tensor
+
+
+def _names(aids: Aids, packed: Packed) -> _Names:
     row, place = aids.members[packed.ids].any(-1).nonzero(as_tuple=True)
-    return row, place, aids.members[packed.ids[row, place]]
+    ids = packed.ids[row, place]
+    members = aids.members[ids]
+    listed = members.clone()
+    links = aids.joins[packed.ids].tolist()
+    spots = list(zip(row.tolist(), place.tolist(), packed.segment[row, place].tolist(), strict=True))
+    for i in range(1, len(spots)):
+        (was, left, before), (now, right, after) = spots[i - 1], spots[i]
+        if was == now and before == after and all(links[now][left + 1 : right]):
+            listed[i] |= listed[i - 1]
+    return _Names(row, place, members, aids.is_set[ids], listed)
 
 
 def _attention_loss(
@@ -209,30 +257,36 @@ def _attention_loss(
     mask: torch.Tensor,
     packed: Packed,
     pairs: Pairs,
-    aids: Aids,
+    names: _Names,
 ) -> torch.Tensor:
-    """A word looks at what it names, or at the question where there is nothing; in head 1 it looks at middles."""
+    """A word looks at what it names, or at the question where there is nothing.
+
+    Head 0 looks at any place with the thing that is named, head 1 at its middle, head 2 at middles of a set's things.
+    """
     places = pairs.kind.shape[1]
-    row, place, members = _names(aids, packed)
+    row, place = names.row, names.place
     normed = layer.input_layernorm(hidden)
     attention = layer.self_attn
+    width = attention.head_dim
     asked = places + place
     cosine, sine = turns
-    half = HEAD // 2
+    half = width // 2
 
     def turned(x: torch.Tensor, c: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
         return x * c + torch.cat([-x[..., half:], x[..., :half]], -1) * s
 
-    seen = members.gather(1, pairs.kind[row])
+    seen = names.members.gather(1, pairs.kind[row])
+    middles = seen & pairs.centre[row]
+    single = ~names.is_set[:, None]
     loss = hidden.new_zeros(())
-    for head, truth in ((0, seen), (1, seen & pairs.centre[row])):
-        rows = slice(head * HEAD, (head + 1) * HEAD)
+    for head, truth in enumerate((seen & single, middles & single, middles & ~single)):
+        rows = slice(head * width, (head + 1) * width)
         keys = turned(F.linear(normed, attention.k_proj.weight[rows]), cosine, sine)
         query = turned(
             F.linear(normed[row, asked], attention.q_proj.weight[rows]), cosine[row, asked], sine[row, asked]
         )
         # pairs stand in order, so their words can be multiplied pair by pair
-        logits = torch.einsum("qc,qkc->qk", query, keys[row]) / HEAD**0.5 + mask[row, 0, asked]
+        logits = torch.einsum("qc,qkc->qk", query, keys[row]) / width**0.5 + mask[row, 0, asked]
         share = logits.log_softmax(-1)
         if head == 0:
             hit = share[:, :places].masked_fill(~truth, -1e4).logsumexp(-1)
@@ -246,26 +300,26 @@ def _attention_loss(
     return loss
 
 
-def _readout_loss(aids: Aids, layer: int, hidden: torch.Tensor, packed: Packed, pairs: Pairs) -> torch.Tensor:
-    """What is known of a word's things after a layer: how many; after the second, with the words before it."""
-    row, place, members = _names(aids, packed)
-    state = hidden[row, place]
-    if layer == 1:
-        # words of the same question up to this one, joined
-        segment = packed.segment[row, place]
-        same = (row[:, None] == row) & (segment[:, None] == segment) & (place <= place[:, None])
-        members = (same.float() @ members.float()) > 0
-    seen = members.gather(1, pairs.kind[row])
-    count = (seen & pairs.centre[row]).sum(1)
-    sprites = members[:, : aids.n_sprites].any(1)
-    if layer == 1:
-        return 2.0 * F.cross_entropy(aids.together(state)[sprites], count[sprites].clamp_max(MOST + 1))
-    out = aids.found(state)
-    marks = torch.stack([seen.any(1), (seen & pairs.changed[row]).any(1), (seen & pairs.mess[row]).any(1)], 1)
-    loss = 2.0 * F.binary_cross_entropy_with_logits(out[:, :3], marks.float())
-    loss = loss + 2.0 * F.cross_entropy(out[sprites, 3 : 4 + MOST], count[sprites].clamp_max(MOST))
+def _readout_loss(aids: Aids, layer: int, hidden: torch.Tensor, names: _Names, packed: Packed, pairs: Pairs) -> Any:
+    """What is known of a word's things after a layer: whether, how many, where; after the second, of its whole list."""
+    row, place = names.row, names.place
+    state = F.rms_norm(hidden[row, place], (WIDE,))
+    seen = (names.members if layer == 0 else names.listed).gather(1, pairs.kind[row])
+    middles = seen & pairs.centre[row]
+    sprites = names.members[:, : aids.n_sprites].any(1)
+    out = aids.found(state) if layer == 0 else aids.together(state)
+    marks, count, where = out[:, : len(_MARKS)], out[:, len(_MARKS) :][:, : MOST + 1], out[:, len(_MARKS) + MOST + 1 :]
+    new = pairs.new[row]
+    truth = [seen, seen & pairs.changed[row], seen & pairs.mess[row], seen & (new == 1)]
+    told = torch.ones_like(marks)
+    told[:, 3] = (~(seen & (new < 0)).any(1)).float()
+    aims = torch.stack([one.any(1) for one in truth], 1).float()
+    loss = 2.0 * (told * F.binary_cross_entropy_with_logits(marks, aims, reduction="none")).mean()
+    loss = loss + F.cross_entropy(count[sprites], middles[sprites].sum(1).clamp_max(MOST))
+    error = F.binary_cross_entropy_with_logits(where[:, : PLACES**2], middles.float(), reduction="none")
+    loss = loss + 0.3 * error[sprites].sum(1).mean()
     tint = torch.where(seen, pairs.tint[row], -1).amax(1)
-    told = aids.single[packed.ids[row, place]] & (tint >= 0)
-    if bool(told.any()):
-        loss = loss + F.cross_entropy(out[told, 4 + MOST :], tint[told])
+    dyed = aids.single[packed.ids[row, place]] & (tint >= 0)
+    if layer == 0 and bool(dyed.any()):
+        loss = loss + F.cross_entropy(where[dyed, PLACES**2 :], tint[dyed])
     return loss

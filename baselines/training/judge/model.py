@@ -9,12 +9,26 @@ from typing import Any, Protocol
 
 import torch
 
-from baselines.training.judge.kinds import CENTRE, KIND, WIDTH
+from baselines.training.judge.kinds import (
+    BEGIN,
+    CENTRE,
+    CHANGED,
+    KIND,
+    NAME,
+    NEW,
+    PLACE,
+    PLACES,
+    TERMS,
+    TEXT,
+    TINT,
+    TYPE,
+    WIDE,
+)
 from baselines.training.judge.vocabulary import ANSWER, CHAT_TEMPLATE, IMAGE, PAD, Words
 from imgedit_gym.judges.vlm.mosaic import TILE
 
-HEAD = 64
-"""Width of an attention head of the language half."""
+_TURNING = 7
+"""Pairs of numbers of a head of the judge that depend on where a token stands; the others hardly do."""
 
 
 class TokenTable(Protocol):
@@ -27,7 +41,7 @@ class TokenTable(Protocol):
         ...
 
     def embeddings(self) -> torch.Tensor:
-        """First values of the word embeddings, ``float32 [tokens, WIDTH]``."""
+        """First values of the word embeddings, ``float32 [tokens, width]``."""
         ...
 
     def tokenizer(self) -> Any:
@@ -45,13 +59,19 @@ class Shape:
         vision_layers: Its layers.
         language_layers: Layers of the language half.
         inner: Width inside of the feed-forward layers.
+        width: Width of the language half, and numbers in an image token.
+        head: Width of each of its four attention heads.
+        turn: Base of the rotations by which heads tell places: the larger, the more of a head does not depend on them.
     """
 
-    places: int = 9
+    places: int = PLACES
     vision_width: int = 192
     vision_layers: int = 4
-    language_layers: int = 4
+    language_layers: int = 3
     inner: int = 512
+    width: int = WIDE
+    head: int = 96
+    turn: float = 1e24
 
     @property
     def edge(self) -> int:
@@ -60,7 +80,7 @@ class Shape:
 
 
 def build(shape: Shape, words: TokenTable) -> Any:
-    """A ``LlavaForConditionalGeneration`` with its first weights."""
+    """A ``LlavaForConditionalGeneration`` with its first weights, its words' embeddings among them."""
     from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
 
     vision = SiglipVisionConfig(
@@ -73,16 +93,15 @@ def build(shape: Shape, words: TokenTable) -> Any:
         vision_use_head=False,
     )
     text = LlamaConfig(
-        hidden_size=WIDTH,
+        hidden_size=shape.width,
         intermediate_size=shape.inner,
         num_hidden_layers=shape.language_layers,
         num_attention_heads=4,
         num_key_value_heads=4,
-        head_dim=HEAD,
+        head_dim=shape.head,
         vocab_size=len(words),
         max_position_embeddings=512,
-        # so slow that most of each head does not depend on places
-        rope_parameters={"rope_type": "default", "rope_theta": 1e10},
+        rope_parameters={"rope_type": "default", "rope_theta": shape.turn},
         pad_token_id=words.ids[PAD],
         bos_token_id=None,
         eos_token_id=words.ids[ANSWER],
@@ -97,40 +116,62 @@ def build(shape: Shape, words: TokenTable) -> Any:
         vision_feature_layer=-1,
         tie_word_embeddings=True,
     )
-    model = LlavaForConditionalGeneration(config)
+    model: Any = LlavaForConditionalGeneration(config)
     model.generation_config.pad_token_id = words.ids[PAD]
     model.generation_config.eos_token_id = words.ids[ANSWER]
-    _begin(model, words)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(words.embeddings()[:, : shape.width])
     return model
 
 
+def still(width: int) -> list[int]:
+    """The numbers of a head of that width that hardly depend on where a token stands."""
+    return [*range(_TURNING - 1, width // 2), *range(width // 2 + _TURNING - 1, width)]
+
+
 @torch.no_grad()
-def _begin(model: Any, words: TokenTable) -> None:
-    """Heads 0 and 1 of the first layers look for things of the word's code, head 2 for colours, looks and marks."""
-    model.get_input_embeddings().weight.copy_(words.embeddings())
+def lay_out(model: Any, shape: Shape) -> None:
+    """First weights of the judge's attention: its first layer finds what words name, its second joins what words found.
+
+    Head 0 looks for things by their codes; head 1 too, in their middles alone; head 2 for sets, in middles; head 3 for
+    colours and types. Where there is nothing of the kind, they look at the question's beginning. What was found brings
+    along its marks, and the places where it is.
+    """
     draw = torch.Generator().manual_seed(5)
-    unit = torch.eye(HEAD)
+    at = still(shape.head)
+    code = list(range(KIND.start, KIND.stop))
+    marks = list(range(TINT.start, TYPE.stop))
+    sets = list(range(TERMS.start, TERMS.stop))
+    where = [*range(PLACE.start, PLACE.stop), NEW, CHANGED]
+    looks: tuple[tuple[list[int], float, bool, float], ...] = (
+        (code, 1.2, False, 7.0),
+        (code, 1.2, True, 12.0),
+        (sets, 1.4, True, 10.0),
+        (marks, 1.0, False, 3.0),
+    )
+    brings = ([*marks, NEW], where, where, marks)
     for index, layer in enumerate(model.model.language_model.layers):
         attention = layer.self_attn
         for projection in (attention.q_proj.weight, attention.k_proj.weight):
             projection.normal_(0.0, 0.05, generator=draw)
-        if index >= 2:
-            continue
-        for head, first in ((0, KIND.start), (1, KIND.start), (2, KIND.stop)):
-            rows = slice(head * HEAD, (head + 1) * HEAD)
-            for projection in (attention.q_proj.weight, attention.k_proj.weight):
-                projection[rows] = 0.0
-                projection[rows, first : first + HEAD] = 0.9 * unit
-                if head == 1:
-                    # middles alone, so that things can be counted
-                    projection[rows.stop - 1] = 0.0
-                    projection[rows.stop - 1, CENTRE] = 0.9
-        if index == 0:
-            # what was found brings its marks along
-            for head in (0, 1):
-                rows = slice(head * HEAD, (head + 1) * HEAD)
-                attention.v_proj.weight[rows, HEAD : 2 * HEAD] += 0.3 * unit
-                attention.o_proj.weight[2 * HEAD :, rows] += 0.3 * unit
+        for head in range(4):
+            rows = [head * shape.head + i for i in at]
+            if index == 0:
+                parts, gain, middles, bar = looks[head]
+                for projection in (attention.q_proj.weight, attention.k_proj.weight):
+                    projection[head * shape.head : (head + 1) * shape.head] = 0.0
+                    projection[rows[: len(parts)], parts] = gain
+                    projection[rows[-2], CENTRE] = float(middles)
+                attention.q_proj.weight[rows[-1], TEXT] = 3.0
+                attention.k_proj.weight[rows[-1], TEXT] = -3.0
+                attention.k_proj.weight[rows[-1], BEGIN] = 0.034 * bar
+            if index == 1 and head in (1, 2):
+                # every word looks at what names things
+                attention.q_proj.weight[rows[0], TEXT] = attention.k_proj.weight[rows[0], NAME] = 2.0
+            if index == 0 or (index == 1 and head in (1, 2)):
+                brought = brings[head]
+                attention.v_proj.weight[rows[: len(brought)], brought] += 0.4
+                attention.o_proj.weight[brought, rows[: len(brought)]] += 0.4
 
 
 def processor(shape: Shape, words: TokenTable, template: str = CHAT_TEMPLATE) -> Any:
@@ -160,7 +201,7 @@ def pixels(mosaics: torch.Tensor) -> torch.Tensor:
 
 
 def image_tokens(model: Any, mosaics: torch.Tensor) -> torch.Tensor:
-    """Image tokens, ``float32 [n, places ** 2, WIDTH]``."""
+    """Image tokens, ``float32 [n, places ** 2, width]``."""
     found = model.model.get_image_features(pixel_values=pixels(mosaics)).pooler_output
     return torch.stack(list(found))
 

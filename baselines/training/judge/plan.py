@@ -9,6 +9,9 @@ from baselines.training.judge.model import Shape
 from baselines.training.judge.world import Recipe
 
 STAGES = ("vision", "language", "joint", "further")
+"""Of the judge; ``eyes`` is the first of them for the image encoder of agents, whose tokens are narrower."""
+
+EYES = "eyes"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Course:
         questions: Questions about each pair.
         sizes: Edges of the pictures in pixels, and how often each is drawn.
         recipe: How the pairs are made.
+        counts: Questions about each picture of a task, beside those about what the task asks for: how many there are.
         tooled: Pictures in each update that the tools edited, beside the pairs.
         spoiled: Pictures in each update that were drawn otherwise, done by half, blended or worse, beside those.
         settling: Updates in which fresh aids learn to read the model before it learns from them.
@@ -35,6 +39,7 @@ class Course:
     rates: tuple[float, float]
     recipe: Recipe
     questions: int = 12
+    counts: int = 0
     sizes: tuple[tuple[int, float], ...] = ((128, 1.0),)
     tooled: int = 0
     spoiled: int = 0
@@ -85,11 +90,21 @@ FULL = Preset(
             Recipe(few=0.2, free=0.06, crowded=0.85, strips=0.25),
             sizes=_SIZES,
         ),
+        "refit": Course(
+            ((7000, 0.5, 1.0),),
+            16,
+            (3e-3, 2e-3),
+            Recipe(few=0.35, free=0.08, crowded=0.5, strips=0.1),
+            sizes=_SIZES,
+        ),
         "language": Course(
-            ((1800, 1.0, 0.5), (2000, 0.5, 1.0), (620, 0.5, 1.0), (1800, 0.8, 0.9), (3000, 0.7, 1.0)),
+            ((3600, 1.0, 0.7),),
             8,
             (3e-3, 3e-3),
-            Recipe(few=0.35),
+            Recipe(few=0.4, crowded=0.2),
+            questions=14,
+            sizes=((72, 1.0),),
+            rough=0.15,
         ),
         "joint": Course(
             ((3000, 1.0, 0.9),),
@@ -117,7 +132,7 @@ FULL = Preset(
 )
 
 QUICK = Preset(
-    replace(FULL.shape, vision_width=96, vision_layers=2, language_layers=3, inner=256),
+    replace(FULL.shape, vision_width=96, vision_layers=2, inner=256),
     {
         "vision": Course(((60, 1.0, 0.5),), 8, (3e-3, 2e-3), Recipe(few=0.2)),
         "language": Course(((60, 1.0, 0.5),), 8, (3e-3, 3e-3), Recipe(), questions=8),

@@ -12,7 +12,7 @@ from pathlib import Path
 from baselines.training.judge.card import write_card
 from baselines.training.judge.learn import Workshop, learn_further, learn_language, learn_together, learn_vision
 from baselines.training.judge.model import save
-from baselines.training.judge.plan import PRESETS
+from baselines.training.judge.plan import EYES, PRESETS
 from baselines.training.judge.vocabulary import unknown_words
 from baselines.training.judge.wider import STRANGELY
 from baselines.training.judge.wording import FREELY
@@ -26,11 +26,12 @@ def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = N
     """Run a stage, or all; what is done already is not done again.
 
     Args:
-        stage: ``"vision"``, ``"language"``, ``"joint"``, ``"further"`` or ``"all"``.
+        stage: One of :data:`baselines.training.judge.plan.STAGES`, ``"all"`` of them, or ``"eyes"``.
         preset: A key of :data:`baselines.training.judge.plan.PRESETS`.
         folder: Where everything goes; the finished model to ``model`` in it.
         seed: Of all random choices.
-        start: Folder of a finished model with which ``"further"`` begins; by default that of ``"joint"``.
+        start: Folder of a finished model: ``"further"`` begins with it, by default with that of ``"joint"``; with whose
+            vision half ``"vision"`` goes on, instead of learning to see from nothing.
     """
     shop = Workshop.open(PRESETS[preset], folder, seed)
     if stage == "all":
@@ -40,15 +41,16 @@ def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = N
             learn_language(shop)
             if vision.wait():
                 raise SystemExit(vision.returncode)
+    elif stage == EYES:
+        learn_vision(shop.narrow(), start, EYES)
     elif stage == "vision":
-        learn_vision(shop)
+        learn_vision(shop, start)
     elif stage == "language":
         learn_language(shop)
     if stage in ("joint", "all"):
         save(learn_together(shop), shop.preset.shape, shop.words, folder / JOINT)
     if stage in ("further", "all"):
-        wide = shop.widened()
-        save(learn_further(wide, start or folder / JOINT), shop.preset.shape, wide.words, folder / MODEL)
+        save(learn_further(shop, start or folder / JOINT), shop.preset.shape, shop.words, folder / MODEL)
 
 
 def run_measurements(
@@ -83,7 +85,7 @@ def run_measurements(
         measured = measure(model, few, 70_000, **arguments)
         found.append({"name": name, **measured})
         print(name, json.dumps(measured["table"]["all"]), flush=True)
-    machine, shop = describe_machine("cpu"), Workshop.open(PRESETS[preset], folder, seed).widened()
+    machine, shop = describe_machine("cpu"), Workshop.open(PRESETS[preset], folder, seed)
     facts = {
         "command": f"python -m baselines.training.judge --preset {preset}",
         "seed": seed,

@@ -14,8 +14,6 @@ from baselines.training.judge.tooled import Bench, Edited
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
-from imgedit_gym.engine import LONGEST_PLAN
-from imgedit_gym.judges.base import Cases
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
@@ -80,16 +78,7 @@ class Spoiler:
                 for i in range(n)
             ]
         )
-        due = torch.full((n,), LONGEST_PLAN + 1, dtype=torch.int32)
-        verdict = engine.judge.judge(Cases(engine.batch, engine.checklist, canvas, due, index))
-        kept = verdict.preserved
-        asked = [
-            self._bench.questions(
-                row, verdict.requirements[i], None if kept is None else kept[i], float(verdict.quality[i]), dice
-            )
-            for i, row in enumerate(rows)
-        ]
-        return Edited(before, canvas, asked)
+        return self._bench.edited(canvas, index, dice)
 
     def _spoil(
         self,

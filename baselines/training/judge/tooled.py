@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from baselines.training.judge.asking import Asked, Slots, Wordings
+from baselines.training.judge.asking import Asked, Shown, Slots, Wordings
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
@@ -46,6 +46,10 @@ SURE = 0.15
 """Answers nearer than this to one half are not learned from."""
 
 
+DOUBTFUL = 0.3, 0.65
+"""What is less there than the first is not there, what is more than the second is; between them nothing is asked."""
+
+
 @dataclass
 class Edited:
     """N edited pictures, and what can be asked about them.
@@ -54,16 +58,18 @@ class Edited:
         before: ``uint8 [N, S, S, 3]``.
         after: ``uint8 [N, S, S, 3]``.
         asked: Kind of question, blanks and answer, by picture.
+        shown: Objects that the exact judge recognises in each picture.
     """
 
     before: torch.Tensor
     after: torch.Tensor
     asked: list[list[tuple[str, Slots, bool]]]
+    shown: list[Shown]
 
     def joined(self, other: Edited) -> Edited:
         """These and others."""
         before, after = torch.cat([self.before, other.before]), torch.cat([self.after, other.after])
-        return Edited(before, after, self.asked + other.asked)
+        return Edited(before, after, self.asked + other.asked, self.shown + other.shown)
 
 
 class Bench:
@@ -98,18 +104,27 @@ class Bench:
             actions[row] = torch.tensor(self._action(row, dice))
         for row in over.nonzero().flatten().tolist():
             self._regions.pop(row, None)
-        verdict = engine.step(actions, acting, over.nonzero().flatten()).verdict
+        engine.step(actions, acting, over.nonzero().flatten())
+        return self.edited(engine.canvas.clone(), torch.arange(engine.num_envs), dice)
+
+    def edited(self, canvas: torch.Tensor, rows: torch.Tensor, dice: random.Random) -> Edited:
+        """Pictures of tasks, and what can be asked about them.
+
+        Args:
+            canvas: The pictures, ``uint8 [n, S, S, 3]``.
+            rows: Whose they are, ``int64 [n]``.
+            dice: Random numbers.
+        """
+        engine = self.engine
+        found = engine.checklist.measure(canvas, rows)
         asked = [
-            self.questions(
-                row,
-                verdict.requirements[row],
-                None if verdict.preserved is None else verdict.preserved[row],
-                float(verdict.quality[row]),
-                dice,
-            )
-            for row in range(engine.num_envs)
+            self.questions(row, found.requirements[i], found.preserved[i], float(found.quality[i]), dice)
+            for i, row in enumerate(rows.tolist())
         ]
-        return Edited(engine.batch.images.clone(), engine.canvas.clone(), asked)
+        things = torch.cat([engine.batch.slots[rows].long(), found.finds.long()], 1).tolist()
+        amounts = torch.cat([found.remains, found.find_quality], 1).tolist()
+        shown = [Shown.of(*row, *DOUBTFUL) for row in zip(things, amounts, strict=True)]
+        return Edited(engine.batch.images[rows], canvas, asked, shown)
 
     def _action(self, row: int, dice: random.Random) -> tuple[int, int]:
         engine = self.engine
@@ -129,7 +144,7 @@ class Bench:
         return tool, target
 
     def questions(
-        self, row: int, values: torch.Tensor, preserved: torch.Tensor | None, quality: float, dice: random.Random
+        self, row: int, values: torch.Tensor, preserved: torch.Tensor, quality: float, dice: random.Random
     ) -> list[tuple[str, Slots, bool]]:
         """What can be asked about a picture of a task.
 
@@ -154,7 +169,7 @@ class Bench:
             found.append((kind, slots, value >= 0.5))
             if kind == "banned" and value >= 0.5 and dice.random() < 0.3:
                 found.append(("absent", {"x": slots["x"]}, True))
-        for label, value in enumerate(preserved.tolist() if preserved is not None else ()):
+        for label, value in enumerate(preserved.tolist()):
             if not engine.batch.keep[row, label] or abs(value - 0.5) < SURE:
                 continue
             name = engine.tasks.label_name(engine.batch, row, label)

@@ -11,7 +11,21 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from baselines.training.judge.kinds import CENTRE, FREE, KIND, TINT, TONE, TYPE, WIDTH, Codes, Kinds
+from baselines.training.judge.kinds import (
+    BEGIN,
+    CENTRE,
+    FREE,
+    KIND,
+    NAME,
+    TERMS,
+    TEXT,
+    TINT,
+    TONE,
+    TYPE,
+    WIDE,
+    Codes,
+    Kinds,
+)
 from baselines.training.judge.wider import FRAMES, WIDER, spelled
 from baselines.training.judge.wording import NUMBERS, SYNONYMS, TAUGHT, Pair
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, TONES
@@ -37,17 +51,20 @@ class Named:
         code: Unit vector near to the codes of those kinds, ``float32 [64]``; zeros if there are none.
         tint: Index of a colour, from 1; 0 none.
         tone: Index of a look; -1 none.
+        term: Index of a category or attribute; -1 none.
     """
 
     kinds: torch.Tensor
     code: torch.Tensor
     tint: int = 0
     tone: int = -1
+    term: int = -1
 
     def joined(self, other: Named) -> Named:
         """What stands for both."""
         code = F.normalize(self.code + other.code, dim=0)
-        return Named(self.kinds | other.kinds, code, self.tint or other.tint, max(self.tone, other.tone))
+        tint, tone, term = self.tint or other.tint, max(self.tone, other.tone), max(self.term, other.term)
+        return Named(self.kinds | other.kinds, code, tint, tone, term)
 
 
 class Words:
@@ -59,7 +76,7 @@ class Words:
         tables: Questions whose words it has.
     """
 
-    def __init__(self, kinds: Kinds, codes: Codes, tables: Sequence[Mapping[str, Pair]] = (TAUGHT,)) -> None:
+    def __init__(self, kinds: Kinds, codes: Codes, tables: Sequence[Mapping[str, Pair]] = (TAUGHT, WIDER)) -> None:
         self.kinds, self.codes = kinds, codes
         self.named: dict[str, Named] = {}
         self._name_all()
@@ -88,7 +105,7 @@ class Words:
             plural = [term + "s"] if term in kinds.catalogue.categories and term not in _NO_PLURAL else []
             for phrase in (term, *plural):
                 if phrase not in self.named:
-                    self._name(phrase, Named(members, codes.terms[index]))
+                    self._name(phrase, Named(members, codes.terms[index], term=index))
         badges = range(kinds.n_objects, kinds.n_sprites)
         self._name("badge", Named(kinds.mask(badges), F.normalize(codes.kinds[list(badges)].sum(0), dim=0)))
         for index, name in enumerate(BACKGROUNDS):
@@ -111,14 +128,19 @@ class Words:
         return table
 
     def embeddings(self, seed: int = 3) -> torch.Tensor:
-        """First values of the word embeddings, ``float32 [tokens, WIDTH]``: names begin with the codes of things."""
+        """First values of the word embeddings, ``float32 [tokens, WIDE]``: names begin with the codes of things."""
         draw = torch.Generator().manual_seed(seed)
-        table = torch.zeros(len(self), WIDTH)
+        table = torch.zeros(len(self), WIDE)
         table[:, FREE] = torch.randn(len(self), FREE.stop - FREE.start, generator=draw) / 10
         for phrase, named in self.named.items():
             row = table[self.ids[phrase]]
             row[FREE] *= 0.3
-            row[KIND] = 0.6 * named.code
+            if bool(named.kinds.any()):
+                row[NAME] = 0.3
+            if named.term >= 0:
+                row[TERMS.start + named.term] = 0.6
+            else:
+                row[KIND] = 0.6 * named.code
             if named.tint:
                 row[TINT] = 0.6 * self.codes.tints[named.tint]
             if named.tone >= 0:
@@ -127,7 +149,16 @@ class Words:
                 row[CENTRE] = 0.6
         for index, word in enumerate(("badge", "background", "headline")):
             table[self.ids[word], TYPE.start + index] = 0.6
+        table[:, TEXT] = 0.3
+        table[self.ids[ASK], TEXT], table[self.ids[ASK], BEGIN] = 0.0, 1.0
         return table
+
+    @cached_property
+    def is_set(self) -> torch.Tensor:
+        """Whether a token names a category or an attribute, ``bool [tokens]``."""
+        found = torch.zeros(len(self), dtype=torch.bool)
+        found[[self.ids[phrase] for phrase, named in self.named.items() if named.term >= 0]] = True
+        return found
 
     def encode(self, text: str) -> list[int]:
         """Tokens of one phrase or a text without names, as :meth:`tokenizer` reads them."""

@@ -35,6 +35,7 @@ class Pairs:
         changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
         centre: Whether an object's middle is there, ``bool [N, T]``.
         mess: Whether something half done is there, ``bool [N, T]``.
+        new: Whether an object of its kind was nowhere before, ``int64 [N, T]``: 0 or 1; -1 for one that was moved.
         tone: Look given to the whole picture, ``int64 [N]``; -1 none.
         color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
         ground: Kind of background before and after, ``int64 [N, 2]``.
@@ -44,6 +45,7 @@ class Pairs:
         sprite: Objects before and after by slot, ``int64 [N, 2, MAX_OBJECTS]``; -1 none.
         dye: Colour given to the objects afterwards, ``int64 [N, MAX_OBJECTS]``; -1 none.
         kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
+        moved: Whether the slot's object was somewhere else before, ``bool [N, MAX_OBJECTS]``.
         half: Whether the slot's object is half removed, ``bool [N, MAX_OBJECTS]``.
         hidden: Whether too little of the slot's object is seen to be asked about, ``bool [N, MAX_OBJECTS]``.
     """
@@ -55,6 +57,7 @@ class Pairs:
     changed: torch.Tensor
     centre: torch.Tensor
     mess: torch.Tensor
+    new: torch.Tensor
     tone: torch.Tensor
     color: torch.Tensor
     ground: torch.Tensor
@@ -64,6 +67,7 @@ class Pairs:
     sprite: torch.Tensor
     dye: torch.Tensor
     kept: torch.Tensor
+    moved: torch.Tensor
     half: torch.Tensor
     hidden: torch.Tensor
 
@@ -299,26 +303,29 @@ class World:
     ) -> Pairs:
         n = len(after)
         old, _, _ = self._draw(before, "before")
-        new, plates, segments = self._draw(after, "after")
-        extra = self._lay_strips(strips.nonzero().flatten().tolist(), after, old, new, segments, draw)
+        drawn, plates, segments = self._draw(after, "after")
+        extra = self._lay_strips(strips.nonzero().flatten().tolist(), after, old, drawn, segments, draw)
         mess_area = torch.zeros(n, *segments.shape[1:], dtype=torch.bool)
         rows = half.any(1).nonzero().flatten()
         if len(rows):
-            new, mess_area, left = self._half_done(before, after, half, rows, new, draw)
+            drawn, mess_area, left = self._half_done(before, after, half, rows, drawn, draw)
         # where it was changed
-        change = (self._thinned(new).short() - self._thinned(old).short()).abs().amax(-1) > 6
+        change = (self._thinned(drawn).short() - self._thinned(old).short()).abs().amax(-1) > 6
         changed = self._share(change) > 0.06
         mess = self._share(self._thinned(mess_area)) > 0.15
-        kind, tint, centre, hidden = self._labels(after, segments, extra)
+        kind, tint, centre, hidden, label = self._labels(after, segments, extra)
+        fresh, moved = _arrivals(before, after)
+        new = torch.nn.functional.pad(fresh.long() - moved.long(), (1, 1)).gather(1, label.clamp_max(N_LABELS - 1))
         if len(rows):
             # what is half removed is still what it was, but has no middle
             kind[rows] = torch.where(mess[rows], left, kind[rows])
             tint[rows] = torch.where(mess[rows], -1, tint[rows])
             centre &= ~mess
+            new[mess] = 0
         toned = torch.rand(n, generator=draw) < recipe.toned
         tone = torch.where(toned, torch.randint(len(TONES), (n,), generator=draw), -1)
         plain_ground = plates[:, 2::5, 2::5].float().mean((1, 2))
-        new, ground = give_looks(new, plain_ground, tone, draw)
+        drawn, ground = give_looks(drawn, plain_ground, tone, draw)
         colors = self.stock.colors
         apart = torch.cdist(ground, colors)
         near = apart.topk(2, dim=1, largest=False)
@@ -334,12 +341,13 @@ class World:
         same &= ((before.place - after.place)[..., :3].abs() < 1e-6).all(-1)
         return Pairs(
             before=old,
-            after=new,
+            after=drawn,
             kind=kind,
             tint=tint,
             changed=changed,
             centre=centre,
             mess=mess,
+            new=new,
             tone=tone,
             color=color,
             ground=torch.stack([before.kind, after.kind], 1).long(),
@@ -349,6 +357,7 @@ class World:
             sprite=torch.stack([before.sprite, after.sprite], 1).long(),
             dye=after.tint.long(),
             kept=same,
+            moved=moved,
             half=half,
             hidden=hidden,
         )
@@ -451,8 +460,8 @@ class World:
 
     def _labels(
         self, scene: SceneBatch, segments: torch.Tensor, extra: Sequence[tuple[int, int, int]] = ()
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Kind, tint and middles by place, and which objects can hardly be seen."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Kind, tint and middles by place, which objects can hardly be seen, and the label of each place."""
         n, p = len(segments), self.places
         small = self._thinned(segments).view(n, p, TILE, p, TILE).long()
         place = torch.arange(n * p * p).view(n, p, 1, p, 1)
@@ -489,7 +498,15 @@ class World:
             table[row, at] = named
         tints = torch.zeros(n, N_LABELS, dtype=torch.long)
         tints[:, 1:-1] = scene.tint.long() + 1
-        return table.gather(1, label), tints.gather(1, label), centre, hidden
+        return table.gather(1, label), tints.gather(1, label), centre, hidden, label
+
+
+def _arrivals(before: SceneBatch, after: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which slots hold an object of a kind that was nowhere before, and which one that stood somewhere else."""
+    here = after.sprite >= 0
+    known = (after.sprite[:, :, None] == before.sprite[:, None]).any(2)
+    stays = (after.sprite == before.sprite) & ((after.place - before.place)[..., :2].abs() < 1e-6).all(-1)
+    return here & ~known, here & known & ~stays
 
 
 assert len(OBJECT_COLORS) < len(COLORS)
