@@ -83,6 +83,9 @@ class Stage(Generic[C]):
         chosen: Which of their parameters.
         settings: What the course is taught by beside its length, as text.
 
+    Attributes:
+        learning: The parameters that learn.
+
     Raises:
         ImgEditError: If the folder holds a checkpoint of other settings.
     """
@@ -105,6 +108,7 @@ class Stage(Generic[C]):
             if chosen(f"{part}.{key}")
         ]
         self._chosen = [key for key, _ in named]
+        self.learning = [parameter for _, parameter in named]
         self.optimizers = Optimizers(named, *self.course.rates)
         self.step, self.seconds = 0, 0.0
         if self.path.exists():
@@ -127,7 +131,8 @@ class Stage(Generic[C]):
         """Learn.
 
         Args:
-            loss_of: The loss of a step and values to log, from the number of the step.
+            loss_of: The loss of a step and values to log, from the number of the step. It may have left gradients
+                itself, and give the loss without a graph.
             look: What is to be seen before a step, and in the end, of how far learning has come: logged as it is, and
                 not counted as time of learning. It must not change what is learnt.
         """
@@ -145,7 +150,8 @@ class Stage(Generic[C]):
         while not self.done:
             began += look_up()
             loss, values = loss_of(self.step)
-            loss.backward()
+            if loss.requires_grad:
+                loss.backward()
             self.optimizers.step(self.course.scale(self.step))
             self.step += 1
             self.seconds = time.process_time() - began

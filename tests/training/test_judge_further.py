@@ -274,8 +274,12 @@ def test_what_is_banned_in_the_place_of_a_thing_is_asked_about(words: Words):
     assert reasons[True, False] > 100 and min(reasons[False, True], reasons[False, False]) > 50
 
 
-def test_a_model_to_begin_with_goes_with_the_last_stage_alone(monkeypatch, capsys):
+def test_a_model_to_begin_with_goes_with_stages_that_go_on(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["judge", "--stage", "joint", "--start", "somewhere"])
     with pytest.raises(SystemExit):
         main()
     assert "--start goes with --stage further, vision or eyes; found --stage joint" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["judge", "--stage", "further"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "name its folder with --start" in capsys.readouterr().err

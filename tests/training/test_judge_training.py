@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ pytest.importorskip("transformers")
 
 from baselines.training.judge.asking import Asked, pack
 from baselines.training.judge.kinds import FILL, KIND, TERMS, WIDE, WIDTH, Kinds
-from baselines.training.judge.learn import Workshop, learn_language, take_eyes
+from baselines.training.judge.learn import Workshop, learn_at_once, learn_language, take_eyes
 from baselines.training.judge.losses import Aids, Letters, _names, letter_spans, true_tokens
 from baselines.training.judge.measure import free_wording
 from baselines.training.judge.model import image_tokens, save
@@ -170,6 +171,17 @@ def test_a_killed_stage_goes_on_to_the_same_weights(shop: Workshop, tmp_path: Pa
     again = weights(folders[1])
     assert steps == [1, 2, 3]
     assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_losses_at_once_leave_the_gradient_of_their_sum():
+    first, second, third = (torch.nn.Parameter(torch.randn(5)) for _ in range(3))
+    losses = (lambda step: ((first * second).sum() * step, {"one": 1.0}), lambda step: ((first**2).sum(), {"two": 2.0}))
+    with ThreadPoolExecutor(2) as threads:
+        loss, values = learn_at_once(threads, [first, second, third], losses, 3)
+    wanted = torch.autograd.grad(3 * (first * second).sum() + (first**2).sum(), [first, second])
+    assert torch.allclose(first.grad, wanted[0]) and torch.allclose(second.grad, wanted[1]) and third.grad is None
+    assert values == {"one": 1.0, "two": 2.0} and not loss.requires_grad
+    assert torch.allclose(loss, 3 * (first * second).sum() + (first**2).sum())
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="a finished model: the stage further begins with it, not joint's; the stage vision goes on with its eyes",
+        help="a finished model: the stage further goes on with it, the stage vision with its vision half",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="threads of a stage; vision and language run at once")
@@ -41,6 +41,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.start and arguments.stage not in ("further", "vision", "eyes"):
         parser.error(f"--start goes with --stage further, vision or eyes; found --stage {arguments.stage}")
+    if arguments.stage == "further" and not arguments.start:
+        parser.error("--stage further goes on with a finished model: name its folder with --start")
     if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
         os.environ.update(_ENVIRONMENT)
         os.execv(sys.executable, [sys.executable, "-m", "baselines.training.judge", *sys.argv[1:]])

@@ -27,9 +27,9 @@ SHARES: dict[str, float] = {
     "background": 0.7,
     "background_color": 0.7,
     "headline": 0.8,
-    "tone": 0.7,
+    "tone": 1.1,
     "kept": 1.1,
-    "quality": 0.5,
+    "quality": 0.8,
 }
 """How often each kind of question is asked: tasks ban things in the place of what must go, and counting is hardest."""
 

@@ -72,11 +72,11 @@ def write_card(folder: Path, model: Path, preset: Preset, facts: dict[str, Any])
     """
     draw_curves(folder, model / "curves.png")
     megabytes = (model / "model.safetensors").stat().st_size / 1e6
-    logs = {stage: read_log(folder, stage) for stage in STAGES}
-    spent = {stage: f"{rows[-1]['cpu_seconds'] / 60:.1f}" if rows else "" for stage, rows in logs.items()}
     courses = "\n".join(
-        f"| {name} | {course.steps} | {course.pairs + course.tooled + course.spoiled} | {spent[name]} |"
+        f"| {name} | {rows[-1]['step']} | {course.pairs + course.tooled + course.spoiled} | "
+        f"{rows[-1]['cpu_seconds'] / 60:.1f} |"
         for name, course in preset.courses.items()
+        if (rows := read_log(folder, name))
     )
     tables = "\n\n".join(_table(one) for one in facts["measured"])
     notes = "\n".join(f"- {note}" for note in facts["notes"])
@@ -101,11 +101,10 @@ photographs.
 Data: adverts of the split `train` alone, drawn by the package's renderer before and after edits (removed, replaced,
 recoloured, moved, swapped, resized and half-removed objects, other backgrounds, headlines and looks, several at
 once), with answers known from the renderer; from the stage `joint` on also adverts edited step by step with the
-package's own tools, rightly and wrongly, with the answers of the exact checklist judge. The stage `further` begins
-with the finished model, knows many more words, and adds pictures that are harder to judge, again with the exact
-judge's answers: drawn with forbidden, wrong, moved, swapped or resized things, with one side edited and the other
-not, blended with the source, blank, noisy, emptied, or of another task. Questions are balanced by kind and answer.
-Nothing was downloaded.
+package's own tools, rightly and wrongly, and pictures that are harder to judge (drawn with forbidden, wrong, moved,
+swapped or resized things, with one side edited and the other not, blended with the source, blank, noisy, emptied, or of
+another task), with the answers of the exact checklist judge. Questions are balanced by kind and answer. Nothing was
+downloaded.
 
 | stage | updates | pictures in each | CPU minutes |
 |---|---|---|---|

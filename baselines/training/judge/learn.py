@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.training.ahead import Ahead
 from baselines.training.checkpoint import checkpoint
 from baselines.training.judge.asking import Asker, Packed, pack
 from baselines.training.judge.kinds import FREE, KIND, TERMS, TINT, WIDE, WIDTH, Codes, Kinds
@@ -31,6 +33,9 @@ from imgedit_gym.judges.vlm.mosaic import mosaic
 from imgedit_gym.models.loading import load_image_text_model
 
 WEIGHTS = "model.safetensors"
+Loss = tuple[torch.Tensor, dict[str, float]]
+"""A loss, and values to log."""
+
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
 TOKEN_NOISE = 0.05
@@ -340,16 +345,17 @@ def take_up(model: Any, words: Words, folder: Path) -> None:
 
 
 def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer: Drawer) -> None:
-    """Learn to answer from pictures."""
+    """Learn to answer from pictures: drawn ones, and at the same time such as the tools made."""
     course, edge = stage.course, shop.preset.shape.edge
     asker = shop.asker(drawer.worlds[0].takes, course.rough)
     bench, balance = Bench(shop.words, course.tooled), Balance(course.weights)
     spoiler = Spoiler(bench)
     begun = -1
 
-    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, torch.Tensor, Packed]:
         nonlocal begun
         pairs, dice, numbers = drawer.draw(step)
+        drawn = mosaic(pairs.before, pairs.after, edge), pairs, pack(asker.ask(pairs, course.questions, dice))
         if begun != step // EPISODE_STEPS:
             # anew every so often, so that a run that was interrupted finds its way back to the same episodes
             begun = step // EPISODE_STEPS
@@ -361,24 +367,57 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
             edited = edited.joined(spoiler.make(course.spoiled, dice, numbers))
         asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
         for row, shown in zip(asked, edited.shown, strict=True):
-            if not shown.sure:
-                continue  # it may be that the exact judge cannot make it out
-            row += [asker.wordings.put(*one, dice, asker.drop) for one in asker.count(shown, course.counts, dice)]
+            if shown.sure:  # where there is nothing, it may be that the exact judge cannot make it out
+                row += [asker.wordings.put(*one, dice, asker.drop) for one in asker.count(shown, course.counts, dice)]
         keep = [row for row, some in enumerate(asked) if some]
-        drawn, tooled = pack(asker.ask(pairs, course.questions, dice)), pack([asked[row] for row in keep])
-        laid = torch.cat(
-            [mosaic(pairs.before, pairs.after, edge), mosaic(edited.before[keep], edited.after[keep], edge)]
-        )
+        laid = mosaic(edited.before[keep], edited.after[keep], edge)
+        return *drawn, laid, pack([asked[row] for row in keep])
+
+    def of_drawn(step: int) -> Loss:
+        laid, pairs, packed, _, _ = made[step]
         with autocast():
             tokens = image_tokens(model, laid).float()
-            first, second = tokens[: course.pairs], tokens[course.pairs :]
             settling = step < course.settling
-            answers, logits, extra = answer_loss(model, aids, first, drawn, shop.words, pairs, settling)
-            others, their_logits, _ = answer_loss(model, None, second, tooled, shop.words)
-        seen, values = vision_loss(first, pairs, shop.words)
-        loss = answers + 1.5 * others + 0.15 * sum(extra.values()) + 0.35 * seen
-        told = {f"tools/{name}": value for name, value in rights(their_logits, tooled).items()}
-        both = {"answers": float(answers.detach()), "answers/tools": float(others.detach())}
-        return loss, {**both, **_floats(extra), **values, **rights(logits, drawn), **told}
+            answers, logits, extra = answer_loss(model, aids, tokens, packed, shop.words, pairs, settling)
+        seen, values = vision_loss(tokens, pairs, shop.words)
+        loss = answers + 0.15 * sum(extra.values()) + 0.35 * seen
+        return loss, {"answers": float(answers.detach()), **_floats(extra), **values, **rights(logits, packed)}
 
-    stage.run(loss_of)
+    def of_edited(step: int) -> Loss:
+        _, _, _, laid, packed = made[step]
+        with autocast():
+            tokens = image_tokens(model, laid).float()
+            answers, logits, _ = answer_loss(model, None, tokens, packed, shop.words)
+        told = {f"tools/{name}": value for name, value in rights(logits, packed).items()}
+        return 1.5 * answers, {"answers/tools": float(answers.detach()), **told}
+
+    with ThreadPoolExecutor(2) as threads, Ahead(make) as made:
+        stage.run(lambda step: learn_at_once(threads, stage.learning, (of_drawn, of_edited), step))
+
+
+def learn_at_once(
+    threads: Executor, parameters: Sequence[torch.Tensor], losses: Sequence[Callable[[int], Loss]], step: int
+) -> Loss:
+    """Leave the gradient of several losses together, each made in a thread of its own.
+
+    Args:
+        threads: Run them.
+        parameters: What learns.
+        losses: Give a loss and values to log.
+        step: Their argument.
+
+    Returns:
+        The sum of the losses, without a graph, and all values.
+    """
+
+    def work(loss_of: Callable[[int], Loss]) -> tuple[Loss, Sequence[torch.Tensor | None]]:
+        loss, values = loss_of(step)
+        return (loss.detach(), values), torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    done = list(threads.map(work, losses))
+    for parameter, *gradients in zip(parameters, *(found for _, found in done), strict=True):
+        # always in this order, whichever was ready first
+        known = [gradient for gradient in gradients if gradient is not None]
+        parameter.grad = sum(known[1:], known[0]) if known else None
+    values = {name: value for (_, told), _ in done for name, value in told.items()}
+    return torch.stack([loss for (loss, _), _ in done]).sum(), values

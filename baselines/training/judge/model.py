@@ -142,7 +142,8 @@ def lay_out(model: Any, shape: Shape) -> None:
     code = list(range(KIND.start, KIND.stop))
     marks = list(range(TINT.start, TYPE.stop))
     sets = list(range(TERMS.start, TERMS.stop))
-    where = [*range(PLACE.start, PLACE.stop), NEW, CHANGED]
+    # and how much attention is left at the beginning: what was found has as much each
+    where = [*range(PLACE.start, PLACE.stop), NEW, CHANGED, BEGIN]
     looks: tuple[tuple[list[int], float, bool, float], ...] = (
         (code, 1.2, False, 7.0),
         (code, 1.2, True, 12.0),

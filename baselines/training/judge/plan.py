@@ -9,9 +9,10 @@ from baselines.training.judge.model import Shape
 from baselines.training.judge.world import Recipe
 
 STAGES = ("vision", "language", "joint", "further")
-"""Of the judge; ``eyes`` is the first of them for the image encoder of agents, whose tokens are narrower."""
+"""Of the judge; the last goes on with a finished one."""
 
 EYES = "eyes"
+"""The first of them for the image encoder of agents, whose tokens are narrower."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Preset:
 
     Attributes:
         shape: Sizes of the model.
-        courses: The stages by name.
+        courses: The stages by name; ``refit`` is ``vision`` that goes on with the vision half of another model.
         code_steps: Steps in which the codes are spread.
     """
 
@@ -79,6 +80,8 @@ class Preset:
 
 
 _SIZES = ((128, 0.6), (64, 0.16), (96, 0.12), (192, 0.12))
+
+_MORE = {"banned": 2.5, "present": 2.5, "span": 2.0}
 
 FULL = Preset(
     Shape(),
@@ -107,26 +110,31 @@ FULL = Preset(
             rough=0.15,
         ),
         "joint": Course(
-            ((3000, 1.0, 0.9),),
-            13,
-            (6e-4, 6e-4),
+            ((2000, 1.0, 0.9),),
+            8,
+            (5e-4, 5e-4),
             Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.4),
-            questions=7,
+            questions=8,
+            counts=3,
             sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),
-            tooled=11,
+            tooled=8,
+            spoiled=8,
+            rough=0.2,
+            weights=_MORE,
         ),
         "further": Course(
-            ((1400, 1.0, 0.9), (420, 0.45, 1.0), (800, 0.8, 1.0)),
+            ((1000, 1.0, 0.9),),
             8,
-            (5e-4, 8e-4),
+            (5e-4, 5e-4),
             Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.5),
             questions=6,
+            counts=3,
             sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),
-            tooled=7,
-            spoiled=9,
+            tooled=8,
+            spoiled=10,
             rough=0.3,
             settling=150,
-            weights={"banned": 2.5, "present": 2.5, "span": 2.0},
+            weights=_MORE,
         ),
     },
 )
@@ -136,7 +144,9 @@ QUICK = Preset(
     {
         "vision": Course(((60, 1.0, 0.5),), 8, (3e-3, 2e-3), Recipe(few=0.2)),
         "language": Course(((60, 1.0, 0.5),), 8, (3e-3, 3e-3), Recipe(), questions=8),
-        "joint": Course(((20, 1.0, 0.8),), 6, (1e-3, 1e-3), Recipe(few=0.5), questions=6, tooled=6),
+        "joint": Course(
+            ((20, 1.0, 0.8),), 6, (1e-3, 1e-3), Recipe(few=0.5), questions=6, counts=2, tooled=4, spoiled=2
+        ),
         "further": Course(
             ((10, 1.0, 0.8),), 4, (1e-3, 1e-3), Recipe(few=0.5), questions=6, tooled=3, spoiled=3, rough=0.3
         ),

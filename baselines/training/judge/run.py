@@ -17,21 +17,25 @@ from baselines.training.judge.vocabulary import unknown_words
 from baselines.training.judge.wider import STRANGELY
 from baselines.training.judge.wording import FREELY
 from benchmarks.throughput.machine import describe_machine
+from imgedit_gym.core.errors import ImgEditError
 
-MODEL, JOINT = "model", "joint"
-"""Folders of the finished model, and of that before the last stage, in that of the training."""
+MODEL = "model"
+"""Folder of the finished model in that of the training."""
 
 
 def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = None) -> None:
     """Run a stage, or all; what is done already is not done again.
 
     Args:
-        stage: One of :data:`baselines.training.judge.plan.STAGES`, ``"all"`` of them, or ``"eyes"``.
+        stage: One of :data:`baselines.training.judge.plan.STAGES`, ``"all"`` that make a judge, or ``"eyes"``.
         preset: A key of :data:`baselines.training.judge.plan.PRESETS`.
         folder: Where everything goes; the finished model to ``model`` in it.
         seed: Of all random choices.
-        start: Folder of a finished model: ``"further"`` begins with it, by default with that of ``"joint"``; with whose
-            vision half ``"vision"`` goes on, instead of learning to see from nothing.
+        start: Folder of a finished model: ``"further"`` goes on with it; ``"vision"`` goes on with its vision half,
+            instead of learning to see from nothing.
+
+    Raises:
+        ImgEditError: If there is no such model, or ``"further"`` is told of none.
     """
     shop = Workshop.open(PRESETS[preset], folder, seed)
     if stage == "all":
@@ -48,9 +52,11 @@ def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = N
     elif stage == "language":
         learn_language(shop)
     if stage in ("joint", "all"):
-        save(learn_together(shop), shop.preset.shape, shop.words, folder / JOINT)
-    if stage in ("further", "all"):
-        save(learn_further(shop, start or folder / JOINT), shop.preset.shape, shop.words, folder / MODEL)
+        save(learn_together(shop), shop.preset.shape, shop.words, folder / MODEL)
+    if stage == "further":
+        if start is None:
+            raise ImgEditError("the stage further goes on with a finished model: expected its folder; found none")
+        save(learn_further(shop, start), shop.preset.shape, shop.words, folder / MODEL)
 
 
 def run_measurements(

@@ -66,6 +66,11 @@ class Edited:
     asked: list[list[tuple[str, Slots, bool]]]
     shown: list[Shown]
 
+    def rows(self, index: list[int]) -> Edited:
+        """Some of them."""
+        pictures = self.before[index], self.after[index]
+        return Edited(*pictures, [self.asked[i] for i in index], [self.shown[i] for i in index])
+
     def joined(self, other: Edited) -> Edited:
         """These and others."""
         before, after = torch.cat([self.before, other.before]), torch.cat([self.after, other.after])
