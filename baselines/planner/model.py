@@ -42,7 +42,14 @@ def shape_of(vision: Vision, layers: int) -> Shape:
     """Sizes of a model with this encoder."""
     tower = vision.tower.config
     return Shape(
-        vision.places, tower.hidden_size, tower.num_hidden_layers, layers, tower.intermediate_size, WIDTH, _HEAD, 1e10
+        places=vision.places,
+        vision_width=tower.hidden_size,
+        vision_layers=tower.num_hidden_layers,
+        language_layers=layers,
+        inner=tower.intermediate_size,
+        width=WIDTH,
+        head=_HEAD,
+        turn=1e10,
     )
 
 

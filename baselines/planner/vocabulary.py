@@ -31,7 +31,7 @@ _LETTERS = string.ascii_lowercase + string.digits
 INSIDE = "##"
 """How a letter begins that is not the first of a word that is spelled."""
 FREE = slice(122, WIDTH)
-"""Part of a word's embedding that is its own."""
+"""Part of a word's embedding that begins at random."""
 
 _CODE, _NAME = 0.6, 0.3
 """Length of a name's code in its first embedding, and of the part that is free."""

@@ -18,10 +18,11 @@ class Ahead(Generic[T]):
 
     Args:
         make: Makes what a step needs. It must not hand out what it writes to again.
+        stop: The first step for which nothing is made.
     """
 
-    def __init__(self, make: Callable[[int], T]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[int], T], stop: int) -> None:
+        self._make, self._stop = make, stop
         self._thread = ThreadPoolExecutor(1)
         self._made: dict[int, Future[T]] = {}
         self._asking = Lock()
@@ -36,7 +37,10 @@ class Ahead(Generic[T]):
 
     def __getitem__(self, step: int) -> T:
         with self._asking:
-            for one in (step, step + 1):
+            least = min(self._made, default=step)
+            if not least <= step < self._stop:
+                raise IndexError(f"expected a step from {least} and before {self._stop}; found {step}")
+            for one in range(step, min(step + 2, self._stop)):
                 if one not in self._made:
                     self._made[one] = self._thread.submit(self._make, one)
             self._made = {one: future for one, future in self._made.items() if one >= step}

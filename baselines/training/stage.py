@@ -152,6 +152,8 @@ class Stage(Generic[C]):
             loss, values = loss_of(self.step)
             if loss.requires_grad:
                 loss.backward()
+            elif all(parameter.grad is None for parameter in self.learning):
+                raise RuntimeError("expected a loss with a graph, or gradients; found neither")
             self.optimizers.step(self.course.scale(self.step))
             self.step += 1
             self.seconds = time.process_time() - began

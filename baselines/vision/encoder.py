@@ -1,7 +1,7 @@
 """What stands at each place of a picture, as codes that words share.
 
-The vision half of the small judge: a SigLIP-style tower and the projector behind it, trained with dense labels of the
-renderer so that a word and the places that show what it names have a high product.
+Made like the vision half of the small judge: a SigLIP-style tower and the projector behind it, trained with dense
+labels of the renderer so that a word and the places that show what it names have a high product.
 """
 
 from __future__ import annotations

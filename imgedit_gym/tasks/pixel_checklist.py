@@ -59,7 +59,7 @@ class PixelMeasurement:
         preservation: Weighted mean of ``preserved`` over what must be kept, ``float32 [N]``.
         quality: Freedom from unexplained areas, ``float32 [N]``.
         finds: New things recognised, ``int32 [N, MAX_FINDS]``, indices into the stock; -1 none.
-        find_quality: How well each is made, ``float32 [N, MAX_FINDS]`` in [0, 1].
+        find_quality: How well each is made, ``float32 [N, MAX_FINDS]`` in [0, 1]; says nothing where there is none.
         remains: How much each of the source's objects is still there, ``float32 [N, MAX_OBJECTS]`` in [0, 1].
     """
 

@@ -144,6 +144,20 @@ def test_absent(stage):
         assert not passes(stage.values(smeared)[0]), "a blot is no background"
 
 
+def test_what_is_there_is_recognised(stage):
+    stage.set(kept=(CAR, TREE))
+
+    def seen(picture=None) -> tuple[list[bool], set[int]]:
+        found = stage.measure(picture)
+        sure = found.find_quality[0] >= 0.5
+        return (found.remains[0, :3] > 0.5).tolist(), set(found.finds[0, sure & (found.finds[0] >= 0)].tolist())
+
+    assert seen() == ([True, True, True], set())
+    assert seen(put(BURGER)) == ([False, True, True], set())
+    assert seen(put(BURGER, stage.carrot, PLACES[BURGER])) == ([False, True, True], {stage.carrot})
+    assert seen(put(FREE, stage.carrot, PLACES[FREE])) == ([True, True, True], {stage.carrot})
+
+
 def test_absent_and_not_back_elsewhere(stage):
     members = stage.members("hamburger")
     stage.set((Kind.ABSENT, BURGER, members, 0), kept=(CAR, TREE))
@@ -397,7 +411,7 @@ def test_measurements_are_finite_shares(started, split):
     engine = started(60, split=split)
     for canvas in pictures(engine).values():
         found = engine.checklist.measure(canvas.contiguous())
-        for name in ("requirements", "preserved", "preservation", "quality"):
+        for name in ("requirements", "preserved", "preservation", "quality", "remains", "find_quality"):
             values = getattr(found, name)
             assert torch.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0, name
         used = engine.batch.requirements[..., 0] > 0
@@ -412,7 +426,7 @@ def test_measuring_is_independent_of_company_and_history(adverts):
     rows = torch.tensor([7, 3, 3, 99])
     part = adverts.checklist.measure(canvas[rows], rows)
     again = adverts.checklist.measure(canvas)
-    for name in ("requirements", "preserved", "preservation", "quality", "finds"):
+    for name in ("requirements", "preserved", "preservation", "quality", "finds", "remains"):
         assert torch.equal(getattr(part, name), getattr(whole, name)[rows])
         assert torch.equal(getattr(again, name), getattr(whole, name))
     whole.quality[:] = 5.0

@@ -13,17 +13,18 @@ import torch
 pytest.importorskip("transformers")
 
 from baselines.training.judge.__main__ import main
-from baselines.training.judge.asking import Asker, Wordings
+from baselines.training.judge.asking import Asker, Shown, Wordings
 from baselines.training.judge.kinds import Codes, Kinds
-from baselines.training.judge.learn import Workshop, learn_further, take_up
+from baselines.training.judge.learn import Workshop, learn_further
 from baselines.training.judge.measure import strange_wording
 from baselines.training.judge.model import save
 from baselines.training.judge.plan import QUICK
 from baselines.training.judge.spoiled import WAYS, Spoiler
+from baselines.training.judge.taking import take_up
 from baselines.training.judge.tooled import Balance, Bench
 from baselines.training.judge.vocabulary import ANSWER, ASK, UNKNOWN, Words, unknown_words
 from baselines.training.judge.wider import DISPENSABLE, FRAMES, RELATED, STRANGELY, WIDER, spelled
-from baselines.training.judge.wording import FREELY, SMALL_WORDS, TAUGHT
+from baselines.training.judge.wording import FREELY, NUMBERS, SMALL_WORDS, TAUGHT
 from baselines.training.judge.world import Recipe, World
 from benchmarks.audit.variants import WORDING
 from imgedit_gym.core.errors import ImgEditError
@@ -192,7 +193,7 @@ def test_spoiled_pictures_are_asked_about_both_ways(bench: Bench):
     assert {(kind, answer) for kind in ("absent", "banned", "present") for answer in (True, False)} <= answers
 
 
-def test_earlier_stages_ask_what_they_have_words_for(words: Words, bench: Bench):
+def test_only_what_there_are_words_for_is_asked(words: Words, bench: Bench):
     asked = bench.play(random.Random(1)).asked
     assert any(kind == "banned" for row in asked for kind, _, _ in row)
     balance, wordings, dice = Balance(), Wordings(words, TAUGHT), random.Random(0)
@@ -215,7 +216,12 @@ def test_spoiled_pictures_are_asked_about_as_the_exact_judge_sees_them(bench: Be
 
 def test_objects_are_counted_as_the_exact_judge_counts_them(words: Words, bench: Bench):
     made = Spoiler(bench).make(40, random.Random(7), torch.Generator().manual_seed(7))
-    asker = Asker(words, World(words.kinds, 72, 9, pool=16).takes, {"present": (("{n} {l}",), ())}, drop=0.0)
+    asker = Asker(
+        words,
+        World(words.kinds, 72, 9, pool=16).takes,
+        {kind: TAUGHT[kind] for kind in ("present", "any", "count", "span")},
+        drop=0.0,
+    )
     answers = Counter()
     for row, shown in enumerate(made.shown):
         # what the task itself asks for is answered alike
@@ -228,11 +234,25 @@ def test_objects_are_counted_as_the_exact_judge_counts_them(words: Words, bench:
                     have = sum(bool(members[j]) for j in shown.sure)
                     answers["same" if (have >= number) == answer else "other"] += 1
         for kind, slots, answer in asker.count(shown, 3, random.Random(row)):
-            assert kind in ("present", "any", "count", "span")
-            if kind == "any":
-                members = words.members[slots["l"]].any(0)
-                assert answer == any(bool(members[j]) for j in shown.sure)
+            members = words.members[slots["l"]].any(0)
+            have = sum(bool(members[j]) for j in shown.sure)
+            least, most = (number_of(words, slots.get(blank)) for blank in ("m", "n"))
+            wanted = {"present": have >= most, "any": have > 0, "count": have <= most, "span": least <= have <= most}
+            assert answer == wanted[kind] and not any(bool(members[j]) for j in shown.unclear)
+            answers[kind] += 1
     assert answers["same"] > 30 and answers["other"] <= 1
+    assert min(answers[kind] for kind in ("present", "any", "count", "span")) >= 3
+
+
+def number_of(words: Words, ids: list[int] | None) -> int:
+    """A number as tokens; 0 for none."""
+    token = words.tokens[ids[0]] if ids else "0"
+    return int(token) if token.isdigit() else NUMBERS.index(token) + 1
+
+
+def test_doubtful_things_are_neither_there_nor_gone():
+    shown = Shown.of([4, 5, -1, 6, 7, 8], [1.0, 0.65, 1.0, 0.5, 0.3, 0.0], 0.3, 0.65)
+    assert (shown.sure, shown.unclear) == ([4, 5], {6})
 
 
 def test_one_side_is_edited(bench: Bench):
@@ -278,7 +298,7 @@ def test_a_model_to_begin_with_goes_with_stages_that_go_on(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["judge", "--stage", "joint", "--start", "somewhere"])
     with pytest.raises(SystemExit):
         main()
-    assert "--start goes with --stage further, vision or eyes; found --stage joint" in capsys.readouterr().err
+    assert "--start goes with --stage further, vision, eyes or all; found --stage joint" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["judge", "--stage", "further"])
     with pytest.raises(SystemExit):
         main()

@@ -9,14 +9,16 @@ import torch
 
 pytest.importorskip("transformers")
 
+from baselines.training.at_once import learn_at_once
 from baselines.training.judge.asking import Asked, pack
 from baselines.training.judge.kinds import FILL, KIND, TERMS, WIDE, WIDTH, Kinds
-from baselines.training.judge.learn import Workshop, learn_at_once, learn_language, take_eyes
+from baselines.training.judge.learn import Workshop, learn_language, learn_vision
 from baselines.training.judge.losses import Aids, Letters, _names, letter_spans, true_tokens
 from baselines.training.judge.measure import free_wording
 from baselines.training.judge.model import image_tokens, save
 from baselines.training.judge.optimizer import Muon
 from baselines.training.judge.plan import QUICK, Course
+from baselines.training.judge.taking import take_eyes
 from baselines.training.judge.vocabulary import ASK
 from baselines.training.judge.world import Recipe, World
 from baselines.training.stage import Stage
@@ -105,6 +107,9 @@ def test_lists_are_joined_and_other_things_are_not(shop: Workshop):
     assert names.is_set.tolist() == [False, True, True, False, False, True, True]
 
 
+TOWER = "model.vision_tower.vision_model.embeddings.patch_embedding.weight"
+
+
 def test_vision_goes_on_with_narrower_eyes(shop: Workshop, tmp_path: Path):
     small = shop.narrow()
     first = small.model()
@@ -121,6 +126,17 @@ def test_vision_goes_on_with_narrower_eyes(shop: Workshop, tmp_path: Path):
     deeper = replace(shop, preset=replace(shop.preset, shape=replace(shop.preset.shape, vision_width=64)))
     with pytest.raises(ImgEditError, match="this preset's vision half"):
         take_eyes(deeper.model(), tmp_path)
+    save(model, shop.preset.shape, shop.words, tmp_path / "wide")
+    with pytest.raises(ImgEditError, match=r"found \[320, 96\]|found \[320\]"):
+        take_eyes(first, tmp_path / "wide")
+    # a stage that begins so
+    course = Course(((2, 0.5, 1.0),), 3, (1e-3, 1e-3), Recipe())
+    going = replace(shop, preset=replace(shop.preset, courses=shop.preset.courses | {"refit": course}), folder=tmp_path)
+    seen = learn_vision(going, tmp_path).state_dict()
+    assert not torch.equal(seen[TOWER], model.state_dict()[TOWER])
+    assert torch.allclose(seen[TOWER], model.state_dict()[TOWER], atol=0.05)
+    with pytest.raises(ImgEditError, match="expected a run with"):
+        learn_vision(going)
 
 
 def test_free_wordings_have_the_blanks_of_the_package():

@@ -31,16 +31,21 @@ def main() -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="a finished model: the stage further goes on with it, the stage vision with its vision half",
+        help="a finished model: further goes on with it; vision, eyes and all with its vision half",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1, help="threads of a stage; vision and language run at once")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="threads of each product; vision and language run at once, and so do the halves of joint and further",
+    )
     parser.add_argument("--episodes", type=int, default=200, help="tasks of the measurement")
     parser.add_argument("--font", help="another emoji font, to measure on the split test-art")
     parser.add_argument("--note", action="append", default=[], help="line for the model card")
     arguments = parser.parse_args()
-    if arguments.start and arguments.stage not in ("further", "vision", "eyes"):
-        parser.error(f"--start goes with --stage further, vision or eyes; found --stage {arguments.stage}")
+    if arguments.start and arguments.stage not in ("further", "vision", "eyes", "all"):
+        parser.error(f"--start goes with --stage further, vision, eyes or all; found --stage {arguments.stage}")
     if arguments.stage == "further" and not arguments.start:
         parser.error("--stage further goes on with a finished model: name its folder with --start")
     if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):

@@ -274,7 +274,8 @@ class Asker:
             "kept": self._kept,
             "quality": self._quality,
         }
-        self._counts = (self._present, self._present, self._any, self._count, self._span)
+        counts = (("present", self._present), ("any", self._any), ("count", self._count), ("span", self._span))
+        self._counts = [put for kind, put in counts for _ in range(1 + (kind == "present")) if kind in table]
         self._shares = {kind: share for kind, share in shares.items() if kind in self.wordings}
 
     @staticmethod
@@ -317,7 +318,7 @@ class Asker:
         """
         found: list[tuple[str, Slots, bool]] = []
         for _ in range(8 * count):
-            if len(found) == count:
+            if len(found) == count or not self._counts:
                 break
             put = self._counts[dice.randrange(len(self._counts))](shown, dice.random() < 0.5, dice)
             found += [put] if put is not None else []

@@ -42,7 +42,7 @@ NEW = PLACE.stop
 FILL = NEW + 1
 """Makes tokens of all kinds equally long, however many sets they are in."""
 
-N_TERMS = 82
+N_TERMS = 82  # what a head of the judge has room for, beside two more
 TERMS = slice(FILL + 1, FILL + 1 + N_TERMS)
 """Categories and attributes, one number each, so that those of a set look all the same to what looks for it."""
 

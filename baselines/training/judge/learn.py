@@ -1,12 +1,11 @@
-"""The stages: seeing and reading apart, against one fixed code, then both together, then from more of the world."""
+"""The stages: seeing and reading apart, against one fixed code, and then both together."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,23 @@ import numpy as np
 import torch
 
 from baselines.training.ahead import Ahead
+from baselines.training.at_once import Loss, learn_at_once
 from baselines.training.checkpoint import checkpoint
 from baselines.training.judge.asking import Asker, Packed, pack
-from baselines.training.judge.kinds import FREE, KIND, TERMS, TINT, WIDE, WIDTH, Codes, Kinds
+from baselines.training.judge.kinds import FREE, KIND, PLACES, TERMS, TINT, WIDE, WIDTH, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
 from baselines.training.judge.model import build, image_tokens, lay_out
 from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.spoiled import Spoiler
+from baselines.training.judge.taking import digest_of, is_vision, take_eyes, take_up
 from baselines.training.judge.tooled import Balance, Bench
-from baselines.training.judge.vocabulary import UNKNOWN, Words
-from baselines.training.judge.wider import RELATED, WIDER
+from baselines.training.judge.vocabulary import Words
+from baselines.training.judge.wider import WIDER
 from baselines.training.judge.wording import TAUGHT
 from baselines.training.judge.world import Pairs, World
 from baselines.training.stage import Stage
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.vlm.mosaic import mosaic
-from imgedit_gym.models.loading import load_image_text_model
-
-WEIGHTS = "model.safetensors"
-Loss = tuple[torch.Tensor, dict[str, float]]
-"""A loss, and values to log."""
 
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
@@ -62,7 +58,13 @@ class Workshop:
 
     @classmethod
     def open(cls, preset: Preset, folder: Path, seed: int) -> Workshop:
-        """Make the codes, or take up those of an earlier start."""
+        """Make the codes, or take up those of an earlier start.
+
+        Raises:
+            ImgEditError: If the preset has other places than tokens have numbers for, or the world's words changed.
+        """
+        if preset.shape.places != PLACES:
+            raise ImgEditError(f"expected {PLACES} places along an edge; found {preset.shape.places}")
         kinds = Kinds.load()
         path = folder / "codes.pt"
         if path.exists():
@@ -106,11 +108,6 @@ class Workshop:
     def worlds(self, course: Course) -> list[World]:
         """One world for each size of the pictures."""
         return [World(self.kinds, size, self.preset.shape.places) for size, _ in course.sizes]
-
-
-def is_vision(name: str) -> bool:
-    """Whether a parameter belongs to the vision half."""
-    return "vision_tower" in name or "projector" in name
 
 
 def begin(
@@ -177,7 +174,7 @@ def learn_vision(shop: Workshop, start: Path | None = None, name: str = "vision"
     parts: dict[str, torch.nn.Module] = {"model": model, "aid": letters}
     origin = ""
     if start is not None:
-        origin = f", begun with {_digest(start / WEIGHTS)}"
+        origin = f", begun with {digest_of(start)}"
         if not (shop.folder / f"{name}.pt").exists():
             take_eyes(model, start)
     course = "vision" if start is None else "refit"
@@ -270,7 +267,7 @@ def learn_together(shop: Workshop) -> Any:
 
 
 def learn_further(shop: Workshop, start: Path) -> Any:
-    """A finished model goes on learning: from many more wordings, and from pictures that are harder to judge.
+    """A finished model goes on learning as it did in the stage before.
 
     Args:
         shop: The workshop.
@@ -280,7 +277,7 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     torch.manual_seed(shop.seed + 3)
     aids = Aids(shop.words)
     fresh = not (shop.folder / "further.pt").exists()
-    origin = f", begun with {_digest(start / WEIGHTS)}, words {_digest(shop.words.tokens)}"
+    origin = f", begun with {digest_of(start)}"
     stage = begin(shop, "further", {"model": model, "aid": aids}, lambda name: True, origin)
     if stage.done:
         return model
@@ -290,62 +287,11 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     return model
 
 
-def _digest(what: Path | Sequence[str]) -> str:
-    """Short name of a file's content, or of words."""
-    if isinstance(what, Path) and not what.is_file():
-        raise ImgEditError(f"{what}: expected the weights of a finished model; found no such file")
-    content = what.read_bytes() if isinstance(what, Path) else json.dumps(list(what)).encode()
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-@torch.no_grad()
-def take_eyes(model: Any, folder: Path) -> None:
-    """Give a model the tower of another one, and as much of its projector as there is."""
-    held = load_image_text_model(str(folder), None, "cpu", "float32").model.state_dict()
-    state = model.state_dict()
-    for name in filter(is_vision, state):
-        known = held.get(name)
-        if known is None or ("vision_tower" in name and known.shape != state[name].shape):
-            raise ImgEditError(f"{folder}: expected a model with this preset's vision half; {name} differs")
-        # what is known of tokens that were narrower; the rest begins near to nothing
-        state[name] *= 1.0 if known.shape == state[name].shape else 0.1
-        state[name][tuple(slice(size) for size in known.shape)] = known
-    model.load_state_dict(state)
-
-
-@torch.no_grad()
-def take_up(model: Any, words: Words, folder: Path) -> None:
-    """Give a model the weights of another one, whose vocabulary may be a smaller one.
-
-    Words that the other does not have begin as those that they are related to, or as its unknown word.
-    """
-    held = load_image_text_model(str(folder), None, "cpu", "float32")
-    state, ids = dict(held.model.state_dict()), held.processor.tokenizer.get_vocab()
-    missing = [word for word in ids if word not in words.ids]
-    if missing:
-        raise ImgEditError(f"{folder}: expected a model of today's world; its words {missing[:5]} are not known")
-    known = held.model.get_input_embeddings().weight
-    draw = torch.Generator().manual_seed(11)
-    table = torch.empty(len(words), known.shape[1])
-    for word, row in words.ids.items():
-        if word in ids:
-            table[row] = known[ids[word]]
-        else:
-            table[row] = known[ids.get(RELATED.get(word, UNKNOWN), ids[UNKNOWN])]
-            table[row] += 0.03 * torch.randn(len(table[row]), generator=draw)
-    for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
-        state[name] = table
-    wanted = model.state_dict()
-    unlike = [name for name, value in wanted.items() if name not in state or state[name].shape != value.shape]
-    if unlike:
-        raise ImgEditError(
-            f"{folder}: expected a model of this preset's sizes; {unlike[0]} and {len(unlike) - 1} more differ"
-        )
-    model.load_state_dict(state)
-
-
 def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer: Drawer) -> None:
-    """Learn to answer from pictures: drawn ones, and at the same time such as the tools made."""
+    """Learn to answer from pictures: drawn ones, and at the same time such as the tools made.
+
+    A run that was interrupted plays other episodes until the next ones begin, and is not the same to the last digit.
+    """
     course, edge = stage.course, shop.preset.shape.edge
     asker = shop.asker(drawer.worlds[0].takes, course.rough)
     bench, balance = Bench(shop.words, course.tooled), Balance(course.weights)
@@ -355,7 +301,9 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
     def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, torch.Tensor, Packed]:
         nonlocal begun
         pairs, dice, numbers = drawer.draw(step)
-        drawn = mosaic(pairs.before, pairs.after, edge), pairs, pack(asker.ask(pairs, course.questions, dice))
+        packed, seen = pack(asker.ask(pairs, course.questions, dice)), mosaic(pairs.before, pairs.after, edge)
+        # the next pictures are drawn over these
+        drawn = seen, replace(pairs, before=pairs.before[:0], after=pairs.after[:0]), packed
         if begun != step // EPISODE_STEPS:
             # anew every so often, so that a run that was interrupted finds its way back to the same episodes
             begun = step // EPISODE_STEPS
@@ -391,33 +339,5 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         told = {f"tools/{name}": value for name, value in rights(logits, packed).items()}
         return 1.5 * answers, {"answers/tools": float(answers.detach()), **told}
 
-    with ThreadPoolExecutor(2) as threads, Ahead(make) as made:
+    with ThreadPoolExecutor(2) as threads, Ahead(make, course.steps) as made:
         stage.run(lambda step: learn_at_once(threads, stage.learning, (of_drawn, of_edited), step))
-
-
-def learn_at_once(
-    threads: Executor, parameters: Sequence[torch.Tensor], losses: Sequence[Callable[[int], Loss]], step: int
-) -> Loss:
-    """Leave the gradient of several losses together, each made in a thread of its own.
-
-    Args:
-        threads: Run them.
-        parameters: What learns.
-        losses: Give a loss and values to log.
-        step: Their argument.
-
-    Returns:
-        The sum of the losses, without a graph, and all values.
-    """
-
-    def work(loss_of: Callable[[int], Loss]) -> tuple[Loss, Sequence[torch.Tensor | None]]:
-        loss, values = loss_of(step)
-        return (loss.detach(), values), torch.autograd.grad(loss, parameters, allow_unused=True)
-
-    done = list(threads.map(work, losses))
-    for parameter, *gradients in zip(parameters, *(found for _, found in done), strict=True):
-        # always in this order, whichever was ready first
-        known = [gradient for gradient in gradients if gradient is not None]
-        parameter.grad = sum(known[1:], known[0]) if known else None
-    values = {name: value for (_, told), _ in done for name, value in told.items()}
-    return torch.stack([loss for (loss, _), _ in done]).sum(), values

@@ -62,10 +62,11 @@ def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
 
 
 def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
-    """Distance of image tokens from the truth, and its parts by name; narrow tokens lack the last numbers."""
+    """Distance of image tokens from the truth, and its parts by name; narrow tokens say nothing of sets."""
     codes = words.codes
-    width = tokens.shape[-1]
-    truth = true_tokens(pairs, words)[..., :width]
+    last = FREE.start if tokens.shape[-1] == WIDE else FILL
+    truth = true_tokens(pairs, words)[..., :last]
+    tokens = tokens[..., :last]
     types = words.kinds.types[pairs.kind]
     logits = SHARP * tokens[..., KIND] @ codes.kinds.T
     weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0)
@@ -82,9 +83,10 @@ def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch
     sets = F.binary_cross_entropy_with_logits(
         24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS], reduction="none"
     )
-    sets = (weight[..., None] * sets).sum() / weight.sum()
+    sets = (weight[..., None] * sets).sum() / weight.sum()  # nothing in narrow tokens
     type_ = F.cross_entropy(8.0 * tokens[..., TYPE].flatten(0, 1), types.flatten())
-    near = ((tokens - truth)[..., : min(FREE.start, width)] ** 2).sum(-1).mean()
+    apart = (tokens - truth) ** 2
+    near = (apart.sum(-1) - apart[..., NEW] * (pairs.new < 0)).mean()
     place = F.cross_entropy(24.0 * tokens[..., PLACE].transpose(1, 2), torch.arange(PLACES**2).expand(len(tokens), -1))
     total = kind + tint + 3.0 * tone + marks + new + 0.4 * sets + 0.3 * type_ + 0.3 * near + 0.1 * place
     parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "new": new, "sets": sets, "near": near}
@@ -153,6 +155,7 @@ class Aids(nn.Module):
         self.together = nn.Linear(WIDE, len(_MARKS) + MOST + 1 + PLACES**2)
         self.members, self.is_set = words.members, words.is_set
         self.n_sprites = words.kinds.n_sprites
+        self.is_sprite = words.kinds.types == 0
         self.single = (words.members.sum(1) == 1) & words.members[:, : words.kinds.n_objects].any(1)
         self.joins = torch.zeros(len(words), dtype=torch.bool)
         self.joins[[words.ids[word] for word in ("or", ",", '"') if word in words.ids]] = True
@@ -226,6 +229,7 @@ class _Names:
         place: Where it stands among the words, ``int64 [W]``.
         members: What it names, ``bool [W, kinds]``.
         is_set: Whether that is a category or attribute, ``bool [W]``.
+        coded: What of it is found by its code, and not as a member of a set, ``bool [W, kinds]``.
         listed: What is named by it and the words before it in the same list, ``bool [W, kinds]``.
     """
 
@@ -233,6 +237,7 @@ class _Names:
     place: torch.Tensor
     members: torch.Tensor
     is_set: torch.Tensor
+    coded: torch.Tensor
     listed: torch.Tensor
 
 
@@ -247,7 +252,8 @@ def _names(aids: Aids, packed: Packed) -> _Names:
         (was, left, before), (now, right, after) = spots[i - 1], spots[i]
         if was == now and before == after and all(links[now][left + 1 : right]):
             listed[i] |= listed[i - 1]
-    return _Names(row, place, members, aids.is_set[ids], listed)
+    is_set = aids.is_set[ids]
+    return _Names(row, place, members, is_set, members & ~(is_set[:, None] & aids.is_sprite), listed)
 
 
 def _attention_loss(
@@ -275,11 +281,11 @@ def _attention_loss(
     def turned(x: torch.Tensor, c: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
         return x * c + torch.cat([-x[..., half:], x[..., :half]], -1) * s
 
-    seen = names.members.gather(1, pairs.kind[row])
-    middles = seen & pairs.centre[row]
-    single = ~names.is_set[:, None]
+    coded = names.coded.gather(1, pairs.kind[row])
+    of_set = (names.members & ~names.coded).gather(1, pairs.kind[row])
+    middle = pairs.centre[row]
     loss = hidden.new_zeros(())
-    for head, truth in enumerate((seen & single, middles & single, middles & ~single)):
+    for head, truth in enumerate((coded, coded & middle, of_set & middle)):
         rows = slice(head * width, (head + 1) * width)
         keys = turned(F.linear(normed, attention.k_proj.weight[rows]), cosine, sine)
         query = turned(
@@ -300,7 +306,9 @@ def _attention_loss(
     return loss
 
 
-def _readout_loss(aids: Aids, layer: int, hidden: torch.Tensor, names: _Names, packed: Packed, pairs: Pairs) -> Any:
+def _readout_loss(
+    aids: Aids, layer: int, hidden: torch.Tensor, names: _Names, packed: Packed, pairs: Pairs
+) -> torch.Tensor:
     """What is known of a word's things after a layer: whether, how many, where; after the second, of its whole list."""
     row, place = names.row, names.place
     state = F.rms_norm(hidden[row, place], (WIDE,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from baselines.training.judge.kinds import (
 from baselines.training.judge.vocabulary import ANSWER, CHAT_TEMPLATE, IMAGE, PAD, Words
 from imgedit_gym.judges.vlm.mosaic import TILE
 
-_TURNING = 7
+_TURNING = 6
 """Pairs of numbers of a head of the judge that depend on where a token stands; the others hardly do."""
 
 
@@ -126,7 +126,7 @@ def build(shape: Shape, words: TokenTable) -> Any:
 
 def still(width: int) -> list[int]:
     """The numbers of a head of that width that hardly depend on where a token stands."""
-    return [*range(_TURNING - 1, width // 2), *range(width // 2 + _TURNING - 1, width)]
+    return [*range(_TURNING, width // 2), *range(width // 2 + _TURNING, width)]
 
 
 @torch.no_grad()
@@ -216,8 +216,3 @@ def save(model: Any, shape: Shape, words: Words, folder: Path, **notes: Any) -> 
     processor(shape, words).save_pretrained(folder)
     settings = {"pictures": "mosaic", "edge": shape.edge, "prompt": "question", "modes": ["checklist"], **notes}
     (folder / "judge.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-
-
-def describe(shape: Shape) -> dict[str, int]:
-    """The sizes by name."""
-    return asdict(shape)

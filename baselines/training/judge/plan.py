@@ -143,6 +143,7 @@ QUICK = Preset(
     replace(FULL.shape, vision_width=96, vision_layers=2, inner=256),
     {
         "vision": Course(((60, 1.0, 0.5),), 8, (3e-3, 2e-3), Recipe(few=0.2)),
+        "refit": Course(((20, 0.5, 1.0),), 8, (3e-3, 2e-3), Recipe(few=0.3)),
         "language": Course(((60, 1.0, 0.5),), 8, (3e-3, 3e-3), Recipe(), questions=8),
         "joint": Course(
             ((20, 1.0, 0.8),), 6, (1e-3, 1e-3), Recipe(few=0.5), questions=6, counts=2, tooled=4, spoiled=2

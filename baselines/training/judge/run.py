@@ -27,21 +27,21 @@ def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = N
     """Run a stage, or all; what is done already is not done again.
 
     Args:
-        stage: One of :data:`baselines.training.judge.plan.STAGES`, ``"all"`` that make a judge, or ``"eyes"``.
+        stage: One of :data:`baselines.training.judge.plan.STAGES`; ``"all"`` but ``"further"``; or ``"eyes"``.
         preset: A key of :data:`baselines.training.judge.plan.PRESETS`.
         folder: Where everything goes; the finished model to ``model`` in it.
         seed: Of all random choices.
-        start: Folder of a finished model: ``"further"`` goes on with it; ``"vision"`` goes on with its vision half,
-            instead of learning to see from nothing.
+        start: Folder of a finished model: ``"further"`` goes on with it; ``"vision"``, ``"eyes"`` and ``"all"`` go on
+            with its vision half, instead of learning to see from nothing.
 
     Raises:
-        ImgEditError: If there is no such model, or ``"further"`` is told of none.
+        ImgEditError: If there is no such model, or ``"further"`` is told of none or of that which it would write over.
     """
     shop = Workshop.open(PRESETS[preset], folder, seed)
     if stage == "all":
         command = [sys.executable, "-m", "baselines.training.judge", "--preset", preset, "--out", str(folder)]
-        command += ["--seed", str(seed), "--stage"]
-        with subprocess.Popen([*command, "vision"]) as vision:
+        command += ["--seed", str(seed), "--stage", "vision", *(["--start", str(start)] if start else [])]
+        with subprocess.Popen(command) as vision:
             learn_language(shop)
             if vision.wait():
                 raise SystemExit(vision.returncode)
@@ -56,6 +56,10 @@ def run(stage: str, preset: str, folder: Path, seed: int, start: Path | None = N
     if stage == "further":
         if start is None:
             raise ImgEditError("the stage further goes on with a finished model: expected its folder; found none")
+        if start.resolve() == (folder / MODEL).resolve():
+            raise ImgEditError(
+                f"{start}: expected a model outside of the folder of this training; choose another --out"
+            )
         save(learn_further(shop, start), shop.preset.shape, shop.words, folder / MODEL)
 
 

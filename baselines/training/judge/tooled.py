@@ -66,11 +66,6 @@ class Edited:
     asked: list[list[tuple[str, Slots, bool]]]
     shown: list[Shown]
 
-    def rows(self, index: list[int]) -> Edited:
-        """Some of them."""
-        pictures = self.before[index], self.after[index]
-        return Edited(*pictures, [self.asked[i] for i in index], [self.shown[i] for i in index])
-
     def joined(self, other: Edited) -> Edited:
         """These and others."""
         before, after = torch.cat([self.before, other.before]), torch.cat([self.after, other.after])
@@ -121,6 +116,7 @@ class Bench:
             dice: Random numbers.
         """
         engine = self.engine
+        # once more after the step that judged: no verdict says which objects were recognised
         found = engine.checklist.measure(canvas, rows)
         asked = [
             self.questions(row, found.requirements[i], found.preserved[i], float(found.quality[i]), dice)

@@ -139,6 +139,9 @@ class Words:
                 row[NAME] = 0.3
             if named.term >= 0:
                 row[TERMS.start + named.term] = 0.6
+                alone = named.kinds & (self.kinds.types > 0)
+                if bool(alone.any()):  # a beach is a background, too
+                    row[KIND] = 0.6 * F.normalize(self.codes.kinds[alone].sum(0), dim=0)
             else:
                 row[KIND] = 0.6 * named.code
             if named.tint:

@@ -1,4 +1,4 @@
-"""Many more words for the same questions, for the last stage of the training; and some that no stage sees.
+"""Many more words for the same questions; and some that no stage of the training sees.
 
 ``[a|b]`` stands for either, see :func:`spelled`; the blanks are those of :mod:`baselines.training.judge.wording`.
 """
@@ -254,7 +254,7 @@ WIDER: dict[str, Pair] = {
         ),
     ),
 }
-"""Questions of the last stage, beside those of the others."""
+"""Questions beside those of :data:`baselines.training.judge.wording.TAUGHT`."""
 
 FRAMES = (
     "after the edit:",
@@ -429,7 +429,7 @@ RELATED: dict[str, str] = {
     "could": "can",
     "would": "can",
 }
-"""Words of the first stages with whose embeddings new ones begin; the others begin as the unknown word."""
+"""Words with whose embeddings others begin that a model did not know; the rest begin as the unknown word."""
 
 
 def spelled(text: str) -> list[str]:
