@@ -110,7 +110,7 @@ FULL = Preset(
             rough=0.15,
         ),
         "joint": Course(
-            ((2000, 1.0, 0.9),),
+            ((2000, 1.0, 0.9), (600, 0.6, 1.0)),
             8,
             (5e-4, 5e-4),
             Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.4),
