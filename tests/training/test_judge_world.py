@@ -85,6 +85,24 @@ def test_what_came_is_told_from_what_was_moved(world: World):
     assert seen == {-1, 0, 1}
 
 
+def test_things_in_a_light_of_their_own_are_none(world: World):
+    recipe = Recipe(few=0.0, toned=0.3, half=0.0, astray=1.0)
+    pairs = made(world, 9, n=96, recipe=recipe)
+    assert 10 < int(pairs.astray.sum()) < int((pairs.sprite[:, 1] >= 0).sum()) // 4
+    assert bool((pairs.tone[pairs.astray.any(1)] == -1).all())  # under a look light cannot be told
+    replaced = 0
+    for row, slot in pairs.astray.nonzero().tolist():
+        was = int(pairs.sprite[row, 0, slot])
+        assert int(pairs.sprite[row, 1, slot]) == -1 and bool(pairs.half[row, slot]) == (was >= 0)
+        if was >= 0 and was not in pairs.sprite[row, 1].tolist():
+            marked = pairs.mess[row] & (pairs.kind[row] == was)
+            assert bool(pairs.mess[row].any()) and not bool((marked & pairs.centre[row]).any())
+            replaced += bool(marked.any())
+    assert replaced > 5
+    # with things in the picture's light nothing is left in between
+    assert not bool(made(world, 9, n=96, recipe=Recipe(few=0.0, half=0.0)).mess.any())
+
+
 def test_strips_show_several_headlines(world: World, kinds: Kinds):
     pairs = made(world, 4, recipe=Recipe(strips=1.0))
     texts = [len(set(row[row >= kinds.first_headline].tolist())) for row in pairs.kind]
@@ -151,11 +169,12 @@ class Reader:
         return [token for token in text.split("\t") if token in NUMBERS or re.fullmatch(r"\d", token)]
 
 
-def test_answers_are_those_that_the_words_ask_for(world: World, words: Words):
+@pytest.mark.parametrize("recipe", (RECIPE, Recipe(few=0.2, half=0.5, astray=1.0)))
+def test_answers_are_those_that_the_words_ask_for(world: World, words: Words, recipe: Recipe):
     straight = {kind: (pair[0], ()) for kind, pair in TAUGHT.items()}
     asker, seen = Asker(words, world.takes, straight, drop=0.0), set()
     for seed in range(6):
-        pairs = made(world, 20 + seed)
+        pairs = made(world, 20 + seed, recipe=recipe)
         reader = Reader(pairs, words)
         for row, asked in enumerate(asker.ask(pairs, 12, random.Random(seed))):
             for one in asked:

@@ -558,11 +558,13 @@ class Asker:
             return ("kept", {"x": self._ids_of("background")}, yes) if yes != facts.ground_changed else None
         if part < 0.4:
             return ("kept", {"x": self._ids_of("headline")}, yes) if yes != facts.text_changed else None
-        pool = facts.kept if yes else facts.not_kept
+        pool, others = (facts.kept, facts.not_kept) if yes else (facts.not_kept, facts.kept)
+        names = {self._names[j] for j in others}  # all badges have the same
+        pool = [j for j in pool if self._names[j] not in names]
         return ("kept", {"x": self._name(dice.choice(pool), dice)}, yes) if pool else None
 
     def _quality(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
-        if yes != (not facts.halves) or (facts.halves and not facts.messy):
+        if facts.astray or yes != (not facts.halves) or (facts.halves and not facts.messy):
             return None
         return ("quality", {}, yes) if not yes or dice.random() < 0.35 else None
 
@@ -578,6 +580,7 @@ class _Facts:
     moved: list[int]
     halves: list[int]
     messy: bool
+    astray: bool
     unclear: set[int]
     dyed: list[tuple[int, int]]
     kept: list[int]
@@ -599,6 +602,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.half.tolist(),
         pairs.hidden.tolist(),
         pairs.mess.any(1).tolist(),
+        pairs.astray.any(1).tolist(),
         pairs.tone.tolist(),
         pairs.color.tolist(),
         pairs.ground.tolist(),
@@ -608,8 +612,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         strict=True,
     )
     found = []
-    for sprite, dye, kept, moved, half, hidden, messy, tone, color, ground, text, ground_changed, text_changed in table:
-        (was, now), slots = sprite, range(MAX_OBJECTS)
+    for (was, now), dye, kept, moved, half, hidden, *marks, tone, color, ground, text, new_ground, new_text in table:
+        slots, (messy, astray) = range(MAX_OBJECTS), marks
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
         halves = [was[s] for s in slots if half[s] and was[s] not in here]
@@ -622,6 +626,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 moved=[now[s] for s in slots if moved[s]],
                 halves=halves,
                 messy=messy,
+                astray=astray,
                 unclear={now[s] for s in slots if hidden[s]} | set(halves),
                 dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s]],
                 kept=[now[s] for s in slots if kept[s] and not hidden[s]],
@@ -630,8 +635,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 color=color,
                 ground=ground,
                 text=text,
-                ground_changed=ground_changed,
-                text_changed=text_changed,
+                ground_changed=new_ground,
+                text_changed=new_text,
             )
         )
     return found

@@ -12,8 +12,8 @@ from baselines.training.judge.plan import STAGES, Preset
 CURVES = {
     "vision": ("right_object", "right_background", "right_headline"),
     "language": ("right", "right/present", "right/count", "right/color", "right/absent"),
-    "joint": ("right", "tools/right", "right_object", "right_headline"),
-    "further": ("right", "tools/right", "tools/right/absent", "tools/right/present"),
+    "joint": ("right", "tools/right", "spoiled/right", "right_object"),
+    "further": ("right", "tools/right", "spoiled/right", "tools/right/present"),
 }
 """What is drawn of each stage."""
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from baselines.training.judge.model import build, image_tokens, lay_out
 from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.spoiled import Spoiler
 from baselines.training.judge.taking import digest_of, is_vision, take_eyes, take_up
-from baselines.training.judge.tooled import Balance, Bench
+from baselines.training.judge.tooled import Balance, Bench, Edited
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wider import WIDER
 from baselines.training.judge.wording import TAUGHT
@@ -298,7 +299,7 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
     spoiler = Spoiler(bench)
     begun = -1
 
-    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, torch.Tensor, Packed]:
+    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, list[tuple[torch.Tensor, Packed]]]:
         nonlocal begun
         pairs, dice, numbers = drawer.draw(step)
         packed, seen = pack(asker.ask(pairs, course.questions, dice)), mosaic(pairs.before, pairs.after, edge)
@@ -309,20 +310,22 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
             begun = step // EPISODE_STEPS
             bench.begin(begun)
             bench.play(dice)
-        edited = bench.play(dice)
-        edited.after = _grained(edited.after, numbers)
+        edits = [bench.play(dice)]
+        edits[0].after = _grained(edits[0].after, numbers)
         if course.spoiled:
-            edited = edited.joined(spoiler.make(course.spoiled, dice, numbers))
+            edits.append(spoiler.make(course.spoiled, dice, numbers))
+        return *drawn, [ask(edited, dice) for edited in edits]
+
+    def ask(edited: Edited, dice: random.Random) -> tuple[torch.Tensor, Packed]:
         asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
         for row, shown in zip(asked, edited.shown, strict=True):
             if shown.sure:  # where there is nothing, it may be that the exact judge cannot make it out
                 row += [asker.wordings.put(*one, dice, asker.drop) for one in asker.count(shown, course.counts, dice)]
         keep = [row for row, some in enumerate(asked) if some]
-        laid = mosaic(edited.before[keep], edited.after[keep], edge)
-        return *drawn, laid, pack([asked[row] for row in keep])
+        return mosaic(edited.before[keep], edited.after[keep], edge), pack([asked[row] for row in keep])
 
     def of_drawn(step: int) -> Loss:
-        laid, pairs, packed, _, _ = made[step]
+        laid, pairs, packed, _ = made[step]
         with autocast():
             tokens = image_tokens(model, laid).float()
             settling = step < course.settling
@@ -331,13 +334,17 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         loss = answers + 0.15 * sum(extra.values()) + 0.35 * seen
         return loss, {"answers": float(answers.detach()), **_floats(extra), **values, **rights(logits, packed)}
 
-    def of_edited(step: int) -> Loss:
-        _, _, _, laid, packed = made[step]
+    def of_edited(which: int, name: str, step: int) -> Loss:
+        laid, packed = made[step][-1][which]
         with autocast():
             tokens = image_tokens(model, laid).float()
             answers, logits, _ = answer_loss(model, None, tokens, packed, shop.words)
-        told = {f"tools/{name}": value for name, value in rights(logits, packed).items()}
-        return 1.5 * answers, {"answers/tools": float(answers.detach()), **told}
+        told = {f"{name}/{key}": value for key, value in rights(logits, packed).items()}
+        share = len(laid) / (course.tooled + course.spoiled)
+        return 1.5 * share * answers, {f"answers/{name}": float(answers.detach()), **told}
 
+    losses: list[Callable[[int], Loss]] = [of_drawn, partial(of_edited, 0, "tools")]
+    if course.spoiled:
+        losses.append(partial(of_edited, 1, "spoiled"))
     with ThreadPoolExecutor(2) as threads, Ahead(make, course.steps) as made:
-        stage.run(lambda step: learn_at_once(threads, stage.learning, (of_drawn, of_edited), step))
+        stage.run(lambda step: learn_at_once(threads, stage.learning, losses, step))

@@ -17,21 +17,21 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS,
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
-    "drawn": 0.40,
-    "blended": 0.17,
-    "parted": 0.17,
-    "look": 0.05,
-    "grain": 0.04,
-    "blank": 0.05,
-    "speckle": 0.03,
-    "stranger": 0.09,
+    "drawn": 0.34,
+    "blended": 0.23,
+    "parted": 0.23,
+    "look": 0.04,
+    "grain": 0.03,
+    "blank": 0.04,
+    "speckle": 0.02,
+    "stranger": 0.07,
 }
 """What may become of a picture, and how often it does."""
 
 DILIGENCE = (0.2, 0.7, 0.95)
 """Shares of what a task asks for that drawn pictures carry out."""
 
-MISHAP = 0.12
+MISHAP = 0.2
 """Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
 
 EMPTY = 0.06

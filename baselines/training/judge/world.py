@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
 from baselines.training.judge.kinds import Kinds
 from baselines.training.judge.looks import give_looks
@@ -19,6 +20,9 @@ from imgedit_gym.tasks.adverts.source import Adverts
 
 LUMA = (0.299, 0.587, 0.114)
 N_LABELS = MAX_OBJECTS + 2
+LIGHT_GAP = 0.2
+"""Mean difference of two lights from which on the exact judge takes nothing in one for a thing of the other."""
+
 CLEAR_COLOR = 8.0
 """By how many levels a background must be nearer to its named colour than to the next to be asked about."""
 
@@ -35,7 +39,8 @@ class Pairs:
         changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
         centre: Whether an object's middle is there, ``bool [N, T]``.
         mess: Whether something half done is there, ``bool [N, T]``.
-        new: Whether an object of its kind was nowhere before, ``int64 [N, T]``: 0 or 1; -1 for one that was moved.
+        new: Whether an object of its kind was nowhere before, ``int64 [N, T]``: 0 or 1; -1 for one that was moved
+            or resized.
         tone: Look given to the whole picture, ``int64 [N]``; -1 none.
         color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
         ground: Kind of background before and after, ``int64 [N, 2]``.
@@ -45,9 +50,12 @@ class Pairs:
         sprite: Objects before and after by slot, ``int64 [N, 2, MAX_OBJECTS]``; -1 none.
         dye: Colour given to the objects afterwards, ``int64 [N, MAX_OBJECTS]``; -1 none.
         kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
-        moved: Whether the slot's object was somewhere else before, ``bool [N, MAX_OBJECTS]``.
+        moved: Whether the slot's object was elsewhere or of another size before, ``bool [N, MAX_OBJECTS]``.
         half: Whether the slot's object is half removed, ``bool [N, MAX_OBJECTS]``.
         hidden: Whether too little of the slot's object is seen to be asked about, ``bool [N, MAX_OBJECTS]``.
+        astray: Whether what came into the slot stands in another light than the picture's things, so that it is none
+            of them: ``sprite`` names nothing there, and what it replaced counts as half removed,
+            ``bool [N, MAX_OBJECTS]``.
     """
 
     before: torch.Tensor
@@ -70,6 +78,7 @@ class Pairs:
     moved: torch.Tensor
     half: torch.Tensor
     hidden: torch.Tensor
+    astray: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,8 @@ class Recipe:
         free: Share of adverts whose objects stand anywhere, in any size.
         toned: Share of pairs whose edited picture gets a look.
         half: Share of pairs in which things are removed by half.
+        astray: Share of the pairs with coloured light in which some new things stand in none; it makes such light up to
+            three times as frequent.
         alike: Share of adverts with many objects of the same sets.
         crowded: Share of adverts with hardly a free site.
         strips: Share of pictures without objects and with several headlines, to learn to read from.
@@ -90,6 +101,7 @@ class Recipe:
     free: float = 0.12
     toned: float = 0.3
     half: float = 0.5
+    astray: float = 0.0
     alike: float = 0.75
     crowded: float = 0.0
     strips: float = 0.0
@@ -143,7 +155,9 @@ class World:
             recipe: How.
             seen: Whether the pictures are needed, or only what is known of them.
         """
-        before = self._pool.rows(torch.randint(len(self._pool), (n,), generator=draw))
+        lit = (self._pool.light - 1.0).abs().mean(1) > LIGHT_GAP
+        liking = torch.where(lit, 1.0 + 2.0 * recipe.astray, 1.0)
+        before = self._pool.rows(torch.multinomial(liking, n, replacement=True, generator=draw))
         spare = self._furnish(before, draw, recipe)
         strips = torch.rand(n, generator=draw) < recipe.strips
         before.sprite[strips] = -1
@@ -252,7 +266,7 @@ class World:
         used = torch.zeros_like(empty)
         used[rows, target[rows]] = True
         # two objects swap
-        swapping = (rand(n) < 0.07) & (here.sum(1) >= 2)
+        swapping = (rand(n) < 0.07) & (here.sum(1) >= 2) & ~half[:, :2].any(1)
         rows = swapping.nonzero().flatten()
         for held in (after.sprite, after.tint):
             first = held[rows, 0].clone()
@@ -306,7 +320,12 @@ class World:
         drawn, plates, segments = self._draw(after, "after")
         extra = self._lay_strips(strips.nonzero().flatten().tolist(), after, old, drawn, segments, draw)
         mess_area = torch.zeros(n, *segments.shape[1:], dtype=torch.bool)
+        toned = torch.rand(n, generator=draw) < recipe.toned
+        fresh, moved = _arrivals(before, after)
         rows = half.any(1).nonzero().flatten()
+        # under a look the light of things is hard to tell, and badges stand in none
+        can = fresh & ~(half.any(1) | toned)[:, None] & (after.sprite < self.kinds.n_objects)
+        astray = self._go_astray(before, after, can, drawn, segments, draw, recipe)
         if len(rows):
             drawn, mess_area, left = self._half_done(before, after, half, rows, drawn, draw)
         # where it was changed
@@ -314,15 +333,20 @@ class World:
         changed = self._share(change) > 0.06
         mess = self._share(self._thinned(mess_area)) > 0.15
         kind, tint, centre, hidden, label = self._labels(after, segments, extra)
-        fresh, moved = _arrivals(before, after)
-        new = torch.nn.functional.pad(fresh.long() - moved.long(), (1, 1)).gather(1, label.clamp_max(N_LABELS - 1))
+        at = label.clamp_max(N_LABELS - 1)
+        new = F.pad(fresh.long() - moved.long(), (1, 1)).gather(1, at)
         if len(rows):
             # what is half removed is still what it was, but has no middle
             kind[rows] = torch.where(mess[rows], left, kind[rows])
             tint[rows] = torch.where(mess[rows], -1, tint[rows])
             centre &= ~mess
             new[mess] = 0
-        toned = torch.rand(n, generator=draw) < recipe.toned
+        # a thing in a light of its own is none; what stood there before is not cleanly gone
+        strange = F.pad(astray, (1, 1)).gather(1, at)
+        ground = self.kinds.n_sprites + after.kind.long()[:, None]
+        stood = F.pad(torch.where(before.sprite >= 0, before.sprite.long(), ground), (1, 1)).gather(1, at)
+        kind, tint = torch.where(strange, stood, kind), torch.where(strange, -1, tint)
+        mess, centre, new = mess | strange, centre & ~strange, torch.where(strange, 0, new)
         tone = torch.where(toned, torch.randint(len(TONES), (n,), generator=draw), -1)
         plain_ground = plates[:, 2::5, 2::5].float().mean((1, 2))
         drawn, ground = give_looks(drawn, plain_ground, tone, draw)
@@ -354,13 +378,54 @@ class World:
             text=torch.stack([before.text, after.text], 1).long(),
             ground_changed=ground_changed,
             text_changed=before.text != after.text,
-            sprite=torch.stack([before.sprite, after.sprite], 1).long(),
+            sprite=torch.stack([before.sprite, torch.where(astray, -1, after.sprite)], 1).long(),
             dye=after.tint.long(),
             kept=same,
             moved=moved,
-            half=half,
-            hidden=hidden,
+            half=half | (astray & (before.sprite >= 0)),
+            hidden=hidden & ~astray,
+            astray=astray,
         )
+
+    def _go_astray(
+        self,
+        before: SceneBatch,
+        after: SceneBatch,
+        can: torch.Tensor,
+        drawn: torch.Tensor,
+        segments: torch.Tensor,
+        draw: torch.Generator,
+        recipe: Recipe,
+    ) -> torch.Tensor:
+        """Draw some things in a light that is neither the picture's nor its background's; says which slots'.
+
+        Args:
+            before: The adverts before the edit.
+            after: And after it.
+            can: Slots whose things may be drawn so, ``bool [n, MAX_OBJECTS]``.
+            drawn: The edited pictures, ``uint8 [n, S, S, 3]``; such things are drawn over.
+            segments: What is seen in them.
+            draw: Random numbers.
+            recipe: How often.
+        """
+        n, lights = len(after), self.stock.lights
+        usual = torch.stack([before.light, lights[after.kind.long()]], 1)
+        gaps = (usual[:, :, None] - lights).abs().mean(-1).amin(1)
+        noise = torch.rand(gaps.shape, generator=draw)
+        # things that were pasted in no light are what editors leave; wrong light elsewhere is rare
+        best = torch.where(gaps > LIGHT_GAP, noise + (lights == 1.0).all(1), 0.0).max(1)
+        chosen = torch.rand(n, generator=draw) < recipe.astray * torch.where(best.values > 1.0, 1.0, 0.12)
+        astray = can & (chosen & (best.values > 0))[:, None]
+        astray &= torch.rand(astray.shape, generator=draw) < 0.7
+        rows = astray.any(1).nonzero().flatten()
+        if len(rows):
+            other = after.rows(rows)
+            other.light[:] = lights[best.indices[rows]]
+            images, _, _ = self._draw(other, "astray")
+            mine = F.pad(astray[rows], (1, 1))
+            there = mine.gather(1, segments[rows].long().flatten(1).clamp_max(N_LABELS - 1)).view_as(segments[rows])
+            drawn[rows] = torch.where(there[..., None], images, drawn[rows])
+        return astray
 
     def _lay_strips(
         self,
@@ -483,7 +548,7 @@ class World:
         mine = label[..., None] == torch.arange(N_LABELS)
         nearest = torch.where(mine, distance, 1e9).min(1)
         centre = torch.zeros(n, p * p, dtype=torch.bool)
-        sprite = torch.nn.functional.pad(scene.sprite.long(), (1, 1), value=-1)
+        sprite = F.pad(scene.sprite.long(), (1, 1), value=-1)
         ok = (nearest.values < 1e8) & (sprite >= 0)
         index = torch.arange(n)[:, None].expand_as(ok)
         centre[index[ok], nearest.indices[ok]] = True
@@ -502,10 +567,10 @@ class World:
 
 
 def _arrivals(before: SceneBatch, after: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which slots hold an object of a kind that was nowhere before, and which one that stood somewhere else."""
+    """Which slots hold an object of a kind that was nowhere before, and which one of another place or size."""
     here = after.sprite >= 0
     known = (after.sprite[:, :, None] == before.sprite[:, None]).any(2)
-    stays = (after.sprite == before.sprite) & ((after.place - before.place)[..., :2].abs() < 1e-6).all(-1)
+    stays = (after.sprite == before.sprite) & ((after.place - before.place)[..., :3].abs() < 1e-6).all(-1)
     return here & ~known, here & known & ~stays
 
 

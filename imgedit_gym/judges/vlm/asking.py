@@ -58,11 +58,11 @@ def ask(loaded: Loaded, cases: Cases, questions: Sequence[Question], most: int) 
 def _ask_apart(loaded: Loaded, cases: Cases, questions: Sequence[Question], most: int) -> Iterator[Part]:
     texts = [chat(loaded, question) for question in questions]
     pictures: dict[tuple[str, int], Image.Image] = {}
+    pixels = {"source": cases.source, "canvas": cases.canvas}
 
     def picture(which: str, case: int) -> Image.Image:
         if (which, case) not in pictures:
-            pixels = (cases.source if which == "source" else cases.canvas)[case]
-            pictures[which, case] = Image.fromarray(pixels.cpu().numpy())
+            pictures[which, case] = Image.fromarray(pixels[which][case].cpu().numpy())
         return pictures[which, case]
 
     def read(at: Sequence[int]) -> Any:
@@ -123,13 +123,13 @@ def _ask_mosaics(loaded: Loaded, cases: Cases, questions: Sequence[Question], mo
         asked.setdefault(question.case, []).append(i)
     # pictures with as many words together, so that little is padding
     length = {case: places + sum(len(encoded[i]) for i in members) for case, members in asked.items()}
-    order, start = sorted(asked, key=lambda case: -length[case]), 0
+    order, start, source = sorted(asked, key=lambda case: -length[case]), 0, cases.source
     largest = AT_ONCE if loaded.device.type == "cpu" else len(order)
     while start < len(order):
         shown = order[start : start + max(1, min(most // length[order[start]], largest))]
         start += len(shown)
         index = torch.tensor(shown, device=cases.canvas.device)
-        laid = mosaic(cases.source.index_select(0, index), cases.canvas.index_select(0, index), loaded.settings.edge)
+        laid = mosaic(source.index_select(0, index), cases.canvas.index_select(0, index), loaded.settings.edge)
         logits = _behind(loaded, laid, [[encoded[i] for i in asked[case]] for case in shown])
         at = [i for case in shown for i in asked[case]]
         yield Part(at, logits, [places + len(encoded[i]) for i in at])
