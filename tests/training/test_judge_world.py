@@ -71,18 +71,19 @@ def test_half_removed_things_are_no_more_there_and_marked(world: World):
     assert bool((pairs.sprite[:, 1][pairs.half] == -1).all())
 
 
-def test_what_came_is_told_from_what_was_moved(world: World):
+def test_what_came_is_told_from_what_was_there(world: World):
     pairs, seen = made(world, 8, n=96), set()
     for row, (was, now) in enumerate(pairs.sprite.tolist()):
         for place in (pairs.centre[row] & ~pairs.mess[row]).nonzero().flatten().tolist():
             kind, new = int(pairs.kind[row, place]), int(pairs.new[row, place])
-            assert (new == 1) == (kind not in was), (kind, was, now)
             slots = [s for s in range(len(now)) if now[s] == kind]
-            if len(slots) == 1 and kind in was:
-                assert (new == -1) == bool(pairs.moved[row, slots[0]])
-                assert not (pairs.moved[row, slots[0]] and pairs.kept[row, slots[0]])
-            seen.add(new)
-    assert seen == {-1, 0, 1}
+            if len(slots) == 1:
+                assert new == int(pairs.came[row, slots[0]])
+                assert not (new and pairs.kept[row, slots[0]])
+                assert new == 1 or kind == was[slots[0]]
+            seen.add((new, kind in was))
+    # things that were elsewhere have come, too
+    assert seen == {(1, False), (1, True), (0, True), (-1, True)}
 
 
 def test_things_in_a_light_of_their_own_are_none(world: World):

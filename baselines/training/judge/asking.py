@@ -371,7 +371,7 @@ class Asker:
             named += [dice.choice(self._terms)] if dice.random() < 0.5 else []
             dice.shuffle(named)
         members = frozenset().union(*(self._members[term] for term in named))
-        if yes and members.intersection((*facts.new, *facts.moved, *facts.unclear)):
+        if yes and members.intersection((*facts.new, *facts.shrunk, *facts.unclear)):
             return None
         ids = self._joined([self._plural(term, dice) for term in dict.fromkeys(named)], dice)
         return "banned", {"x": self._name(thing, dice), "l": ids}, yes
@@ -577,7 +577,7 @@ class _Facts:
     sure: list[int]
     gone: list[int]
     new: list[int]
-    moved: list[int]
+    shrunk: list[int]
     halves: list[int]
     messy: bool
     astray: bool
@@ -598,7 +598,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.sprite.tolist(),
         pairs.dye.tolist(),
         pairs.kept.tolist(),
-        pairs.moved.tolist(),
+        pairs.came.tolist(),
         pairs.half.tolist(),
         pairs.hidden.tolist(),
         pairs.mess.any(1).tolist(),
@@ -612,7 +612,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         strict=True,
     )
     found = []
-    for (was, now), dye, kept, moved, half, hidden, *marks, tone, color, ground, text, new_ground, new_text in table:
+    for (was, now), dye, kept, came, half, hidden, *marks, tone, color, ground, text, new_ground, new_text in table:
         slots, (messy, astray) = range(MAX_OBJECTS), marks
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
@@ -622,8 +622,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 now=here,
                 sure=sure,
                 gone=[was[s] for s in slots if was[s] >= 0 and was[s] not in here and not half[s]],
-                new=[now[s] for s in slots if now[s] >= 0 and now[s] not in was],
-                moved=[now[s] for s in slots if moved[s]],
+                new=[now[s] for s in slots if now[s] >= 0 and came[s] == 1],
+                shrunk=[now[s] for s in slots if came[s] == -1],
                 halves=halves,
                 messy=messy,
                 astray=astray,

@@ -23,6 +23,9 @@ N_LABELS = MAX_OBJECTS + 2
 LIGHT_GAP = 0.2
 """Mean difference of two lights from which on the exact judge takes nothing in one for a thing of the other."""
 
+SMALLER = 0.74, 0.82
+"""Shares of its size: an object that is less is another to the exact judge, one that is more the same."""
+
 CLEAR_COLOR = 8.0
 """By how many levels a background must be nearer to its named colour than to the next to be asked about."""
 
@@ -39,8 +42,7 @@ class Pairs:
         changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
         centre: Whether an object's middle is there, ``bool [N, T]``.
         mess: Whether something half done is there, ``bool [N, T]``.
-        new: Whether an object of its kind was nowhere before, ``int64 [N, T]``: 0 or 1; -1 for one that was moved
-            or resized.
+        new: Whether an object there came with the edit, see ``came``, ``int64 [N, T]``.
         tone: Look given to the whole picture, ``int64 [N]``; -1 none.
         color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
         ground: Kind of background before and after, ``int64 [N, 2]``.
@@ -50,7 +52,8 @@ class Pairs:
         sprite: Objects before and after by slot, ``int64 [N, 2, MAX_OBJECTS]``; -1 none.
         dye: Colour given to the objects afterwards, ``int64 [N, MAX_OBJECTS]``; -1 none.
         kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
-        moved: Whether the slot's object was elsewhere or of another size before, ``bool [N, MAX_OBJECTS]``.
+        came: Whether the slot's object came with the edit, ``int64 [N, MAX_OBJECTS]``: 1 if it was nowhere before,
+            elsewhere, or so much smaller now that the exact judge takes it for another; 0 not; -1 in between.
         half: Whether the slot's object is half removed, ``bool [N, MAX_OBJECTS]``.
         hidden: Whether too little of the slot's object is seen to be asked about, ``bool [N, MAX_OBJECTS]``.
         astray: Whether what came into the slot stands in another light than the picture's things, so that it is none
@@ -75,7 +78,7 @@ class Pairs:
     sprite: torch.Tensor
     dye: torch.Tensor
     kept: torch.Tensor
-    moved: torch.Tensor
+    came: torch.Tensor
     half: torch.Tensor
     hidden: torch.Tensor
     astray: torch.Tensor
@@ -321,7 +324,7 @@ class World:
         extra = self._lay_strips(strips.nonzero().flatten().tolist(), after, old, drawn, segments, draw)
         mess_area = torch.zeros(n, *segments.shape[1:], dtype=torch.bool)
         toned = torch.rand(n, generator=draw) < recipe.toned
-        fresh, moved = _arrivals(before, after)
+        fresh, came = _arrivals(before, after)
         rows = half.any(1).nonzero().flatten()
         # under a look the light of things is hard to tell, and badges stand in none
         can = fresh & ~(half.any(1) | toned)[:, None] & (after.sprite < self.kinds.n_objects)
@@ -334,7 +337,7 @@ class World:
         mess = self._share(self._thinned(mess_area)) > 0.15
         kind, tint, centre, hidden, label = self._labels(after, segments, extra)
         at = label.clamp_max(N_LABELS - 1)
-        new = F.pad(fresh.long() - moved.long(), (1, 1)).gather(1, at)
+        new = F.pad(came, (1, 1)).gather(1, at)
         if len(rows):
             # what is half removed is still what it was, but has no middle
             kind[rows] = torch.where(mess[rows], left, kind[rows])
@@ -381,7 +384,7 @@ class World:
             sprite=torch.stack([before.sprite, torch.where(astray, -1, after.sprite)], 1).long(),
             dye=after.tint.long(),
             kept=same,
-            moved=moved,
+            came=came,
             half=half | (astray & (before.sprite >= 0)),
             hidden=hidden & ~astray,
             astray=astray,
@@ -567,11 +570,13 @@ class World:
 
 
 def _arrivals(before: SceneBatch, after: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which slots hold an object of a kind that was nowhere before, and which one of another place or size."""
+    """Which slots hold an object of a kind that was nowhere before, and which one that came, see :class:`Pairs`."""
     here = after.sprite >= 0
-    known = (after.sprite[:, :, None] == before.sprite[:, None]).any(2)
-    stays = (after.sprite == before.sprite) & ((after.place - before.place)[..., :3].abs() < 1e-6).all(-1)
-    return here & ~known, here & known & ~stays
+    fresh = here & ~(after.sprite[:, :, None] == before.sprite[:, None]).any(2)
+    apart = ((after.place - before.place)[..., :2].abs() > 1e-6).any(-1) | (after.sprite != before.sprite)
+    smaller = after.place[..., 2] / before.place[..., 2].clamp_min(1e-6)
+    came = torch.where(apart | (smaller < SMALLER[0]), 1, torch.where(smaller < SMALLER[1], -1, 0))
+    return fresh, torch.where(here, came, 0)
 
 
 assert len(OBJECT_COLORS) < len(COLORS)
