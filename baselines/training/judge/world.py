@@ -54,7 +54,7 @@ class Pairs:
         kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
         came: Whether the slot's object came with the edit, ``int64 [N, MAX_OBJECTS]``: 1 if it was nowhere before,
             elsewhere, or so much smaller now that the exact judge takes it for another; 0 not; -1 in between.
-        half: Whether the slot's object is half removed, ``bool [N, MAX_OBJECTS]``.
+        half: Whether the slot's object is half removed or replaced, ``bool [N, MAX_OBJECTS]``.
         hidden: Whether too little of the slot's object is seen to be asked about, ``bool [N, MAX_OBJECTS]``.
         astray: Whether what came into the slot stands in another light than the picture's things, so that it is none
             of them: ``sprite`` names nothing there, and what it replaced counts as half removed,
@@ -92,7 +92,7 @@ class Recipe:
         few: Share of pairs with one or two edits; the others are edited all over.
         free: Share of adverts whose objects stand anywhere, in any size.
         toned: Share of pairs whose edited picture gets a look.
-        half: Share of pairs in which things are removed by half.
+        half: Share of pairs in which things are removed or replaced by half.
         astray: Share of the pairs with coloured light in which some new things stand in none; it makes such light up to
             three times as frequent.
         alike: Share of adverts with many objects of the same sets.
@@ -165,9 +165,10 @@ class World:
         strips = torch.rand(n, generator=draw) < recipe.strips
         before.sprite[strips] = -1
         after = before.rows(torch.arange(n))
-        half = self._edit(before, after, spare, draw, recipe)
+        half, cut = self._edit(before, after, spare, draw, recipe)
         after.sprite[strips] = -1
-        return self._finish(before, after, half & ~strips[:, None], strips, draw, recipe, seen)
+        half, cut = half & ~strips[:, None], cut & ~strips[:, None]
+        return self._finish(before, after, half, cut, strips, draw, recipe, seen)
 
     def _furnish(self, scene: SceneBatch, draw: torch.Generator, recipe: Recipe) -> torch.Tensor:
         """Put objects into adverts; returns others that could be there, ``int64 [n, spare]``."""
@@ -233,8 +234,8 @@ class World:
 
     def _edit(
         self, before: SceneBatch, after: SceneBatch, spare: torch.Tensor, draw: torch.Generator, recipe: Recipe
-    ) -> torch.Tensor:
-        """Edit adverts; returns which slots are only half removed, ``bool [n, MAX_OBJECTS]``."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Edit adverts; returns which slots are only half removed, and half replaced, ``bool [n, MAX_OBJECTS]``."""
         n, slots = after.sprite.shape
 
         def rand(*shape: int) -> torch.Tensor:
@@ -251,6 +252,7 @@ class World:
         replaced = edited & (what >= 0.3) & (what < 0.62)
         after.sprite[replaced] = spare[:, :slots][replaced].int()
         after.tint[replaced] = -1
+        cut = replaced & (before.sprite != after.sprite) & (rand(n, 1) < recipe.half) & (rand(n, slots) < 0.3)
         recolored = edited & (what >= 0.62) & (what < 0.8)
         dyes = self._dyes(after.sprite, draw)
         recolored &= (dyes >= 0) & (dyes != after.tint)
@@ -269,7 +271,7 @@ class World:
         used = torch.zeros_like(empty)
         used[rows, target[rows]] = True
         # two objects swap
-        swapping = (rand(n) < 0.07) & (here.sum(1) >= 2) & ~half[:, :2].any(1)
+        swapping = (rand(n) < 0.07) & (here.sum(1) >= 2) & ~(half | cut)[:, :2].any(1)
         rows = swapping.nonzero().flatten()
         for held in (after.sprite, after.tint):
             first = held[rows, 0].clone()
@@ -292,7 +294,7 @@ class World:
         texts = torch.randint(len(self.kinds.book.headlines), (n,), generator=draw).int()
         after.text[rewrite] = texts[rewrite]
         self._write_ink(after)
-        return half
+        return half, cut
 
     # ------------------------------------------------------------------ pictures and what is known of them
 
@@ -313,6 +315,7 @@ class World:
         before: SceneBatch,
         after: SceneBatch,
         half: torch.Tensor,
+        cut: torch.Tensor,
         strips: torch.Tensor,
         draw: torch.Generator,
         recipe: Recipe,
@@ -325,12 +328,12 @@ class World:
         mess_area = torch.zeros(n, *segments.shape[1:], dtype=torch.bool)
         toned = torch.rand(n, generator=draw) < recipe.toned
         fresh, came = _arrivals(before, after)
-        rows = half.any(1).nonzero().flatten()
+        rows = (half | cut).any(1).nonzero().flatten()
         # under a look the light of things is hard to tell, and badges stand in none
-        can = fresh & ~(half.any(1) | toned)[:, None] & (after.sprite < self.kinds.n_objects)
+        can = fresh & ~((half | cut).any(1) | toned)[:, None] & (after.sprite < self.kinds.n_objects)
         astray = self._go_astray(before, after, can, drawn, segments, draw, recipe)
         if len(rows):
-            drawn, mess_area, left = self._half_done(before, after, half, rows, drawn, draw)
+            drawn, mess_area, left = self._half_done(before, after, half, cut, rows, drawn, draw)
         # where it was changed
         change = (self._thinned(drawn).short() - self._thinned(old).short()).abs().amax(-1) > 6
         changed = self._share(change) > 0.06
@@ -344,8 +347,9 @@ class World:
             tint[rows] = torch.where(mess[rows], -1, tint[rows])
             centre &= ~mess
             new[mess] = 0
-        # a thing in a light of its own is none; what stood there before is not cleanly gone
-        strange = F.pad(astray, (1, 1)).gather(1, at)
+        # half a thing or one in a light of its own is none; what stood there before is not cleanly gone
+        none = astray | cut
+        strange = F.pad(none, (1, 1)).gather(1, at)
         ground = self.kinds.n_sprites + after.kind.long()[:, None]
         stood = F.pad(torch.where(before.sprite >= 0, before.sprite.long(), ground), (1, 1)).gather(1, at)
         kind, tint = torch.where(strange, stood, kind), torch.where(strange, -1, tint)
@@ -381,12 +385,12 @@ class World:
             text=torch.stack([before.text, after.text], 1).long(),
             ground_changed=ground_changed,
             text_changed=before.text != after.text,
-            sprite=torch.stack([before.sprite, torch.where(astray, -1, after.sprite)], 1).long(),
+            sprite=torch.stack([before.sprite, torch.where(none, -1, after.sprite)], 1).long(),
             dye=after.tint.long(),
             kept=same,
             came=came,
-            half=half | (astray & (before.sprite >= 0)),
-            hidden=hidden & ~astray,
+            half=half | (none & (before.sprite >= 0)),
+            hidden=hidden & ~none,
             astray=astray,
         )
 
@@ -472,13 +476,14 @@ class World:
         before: SceneBatch,
         after: SceneBatch,
         half: torch.Tensor,
+        cut: torch.Tensor,
         rows: torch.Tensor,
         new: torch.Tensor,
         draw: torch.Generator,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Mix pictures with and without what is to be half removed; returns them, where, and the kinds there."""
+        """Mix pictures with and without what is to go by half; returns them, where, and the kinds there."""
         still = after.rows(rows)
-        back = half[rows]
+        back = (half | cut)[rows]
         old = before.rows(rows)
         still.sprite[back], still.tint[back] = old.sprite[back], old.tint[back]
         still.place[back] = old.place[back]
@@ -505,7 +510,8 @@ class World:
             )
             share = torch.where(inside & mine[:, None, None], side.float(), share)
         fades = rand(m) < 0.4
-        strength = 0.4 + 0.3 * rand(m)
+        # what is seen more of than of the new thing
+        strength = torch.where(cut[rows].any(1), 0.57 + 0.13 * rand(m), 0.4 + 0.3 * rand(m))
         share = torch.where(fades[:, None, None], strength[:, None, None] * (share >= 0), share)
         whole = new.clone()
         mixed = new[rows].float() + share[..., None] * (images.float() - new[rows].float())
