@@ -288,7 +288,10 @@ def test_what_is_banned_in_the_place_of_a_thing_is_asked_about(words: Words):
             halves = {
                 was for was, half in zip(pairs.sprite[row, 0].tolist(), pairs.half[row].tolist(), strict=True) if half
             }
-            there, came = bool(thing & (now | halves)), bool(banned & (now - was))
+            new = {
+                j for j, came in zip(pairs.sprite[row, 1].tolist(), pairs.came[row].tolist(), strict=True) if came == 1
+            }
+            there, came = bool(thing & (now | halves)), bool(banned & new)
             assert one.answer == (not there and not came), [words.tokens[token] for token in one.ids]
             reasons[one.answer, there] += 1
     assert reasons[True, False] > 100 and min(reasons[False, True], reasons[False, False]) > 50

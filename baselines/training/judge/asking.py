@@ -564,6 +564,7 @@ class Asker:
         return ("kept", {"x": self._name(dice.choice(pool), dice)}, yes) if pool else None
 
     def _quality(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        # things in a light of their own lessen it, by more or less
         if facts.astray or yes != (not facts.halves) or (facts.halves and not facts.messy):
             return None
         return ("quality", {}, yes) if not yes or dice.random() < 0.35 else None
@@ -601,8 +602,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.came.tolist(),
         pairs.half.tolist(),
         pairs.hidden.tolist(),
+        pairs.astray.tolist(),
         pairs.mess.any(1).tolist(),
-        pairs.astray.any(1).tolist(),
         pairs.tone.tolist(),
         pairs.color.tolist(),
         pairs.ground.tolist(),
@@ -612,11 +613,14 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         strict=True,
     )
     found = []
-    for (was, now), dye, kept, came, half, hidden, *marks, tone, color, ground, text, new_ground, new_text in table:
-        slots, (messy, astray) = range(MAX_OBJECTS), marks
+    slots = range(MAX_OBJECTS)
+    for (was, now), dye, kept, came, half, hidden, astray, *rest in table:
+        messy, tone, color, ground, text, ground_changed, text_changed = rest
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
-        halves = [was[s] for s in slots if half[s] and was[s] not in here]
+        halves = [was[s] for s in slots if half[s] and not astray[s] and was[s] not in here]
+        # whether what they replaced is gone depends on how the exact judge sees their shadows
+        replaced = {was[s] for s in slots if half[s] and astray[s]}
         found.append(
             _Facts(
                 now=here,
@@ -626,8 +630,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 shrunk=[now[s] for s in slots if came[s] == -1],
                 halves=halves,
                 messy=messy,
-                astray=astray,
-                unclear={now[s] for s in slots if hidden[s]} | set(halves),
+                astray=any(astray),
+                unclear={now[s] for s in slots if hidden[s]} | set(halves) | replaced,
                 dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s]],
                 kept=[now[s] for s in slots if kept[s] and not hidden[s]],
                 not_kept=[was[s] for s in slots if was[s] >= 0 and not kept[s]],
@@ -635,8 +639,8 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 color=color,
                 ground=ground,
                 text=text,
-                ground_changed=new_ground,
-                text_changed=new_text,
+                ground_changed=ground_changed,
+                text_changed=text_changed,
             )
         )
     return found

@@ -299,7 +299,7 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
     spoiler = Spoiler(bench)
     begun = -1
 
-    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, list[tuple[torch.Tensor, Packed]]]:
+    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, list[tuple[torch.Tensor, Packed] | None]]:
         nonlocal begun
         pairs, dice, numbers = drawer.draw(step)
         packed, seen = pack(asker.ask(pairs, course.questions, dice)), mosaic(pairs.before, pairs.after, edge)
@@ -316,12 +316,14 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
             edits.append(spoiler.make(course.spoiled, dice, numbers))
         return *drawn, [ask(edited, dice) for edited in edits]
 
-    def ask(edited: Edited, dice: random.Random) -> tuple[torch.Tensor, Packed]:
+    def ask(edited: Edited, dice: random.Random) -> tuple[torch.Tensor, Packed] | None:
         asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
         for row, shown in zip(asked, edited.shown, strict=True):
             if shown.sure:  # where there is nothing, it may be that the exact judge cannot make it out
                 row += [asker.wordings.put(*one, dice, asker.drop) for one in asker.count(shown, course.counts, dice)]
         keep = [row for row, some in enumerate(asked) if some]
+        if not keep:
+            return None
         return mosaic(edited.before[keep], edited.after[keep], edge), pack([asked[row] for row in keep])
 
     def of_drawn(step: int) -> Loss:
@@ -335,12 +337,16 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         return loss, {"answers": float(answers.detach()), **_floats(extra), **values, **rights(logits, packed)}
 
     def of_edited(which: int, name: str, step: int) -> Loss:
-        laid, packed = made[step][-1][which]
+        lots = made[step][-1]
+        lot = lots[which]
+        if lot is None:
+            return 0.0 * stage.learning[0].sum(), {}
+        laid, packed = lot
         with autocast():
             tokens = image_tokens(model, laid).float()
             answers, logits, _ = answer_loss(model, None, tokens, packed, shop.words)
         told = {f"{name}/{key}": value for key, value in rights(logits, packed).items()}
-        share = len(laid) / (course.tooled + course.spoiled)
+        share = len(laid) / sum(len(one[0]) for one in lots if one is not None)
         return 1.5 * share * answers, {f"answers/{name}": float(answers.detach()), **told}
 
     losses: list[Callable[[int], Loss]] = [of_drawn, partial(of_edited, 0, "tools")]

@@ -66,11 +66,6 @@ class Edited:
     asked: list[list[tuple[str, Slots, bool]]]
     shown: list[Shown]
 
-    def joined(self, other: Edited) -> Edited:
-        """These and others."""
-        before, after = torch.cat([self.before, other.before]), torch.cat([self.after, other.after])
-        return Edited(before, after, self.asked + other.asked, self.shown + other.shown)
-
 
 class Bench:
     """Plays episodes of the training split with a hand that is right most of the time.

@@ -21,10 +21,10 @@ from imgedit_gym.tasks.adverts.source import Adverts
 LUMA = (0.299, 0.587, 0.114)
 N_LABELS = MAX_OBJECTS + 2
 LIGHT_GAP = 0.2
-"""Mean difference of two lights from which on the exact judge takes nothing in one for a thing of the other."""
+"""Mean difference of two lights: what stands in a light further from its picture's is nothing to the exact judge."""
 
-SMALLER = 0.74, 0.82
-"""Shares of its size: an object that is less is another to the exact judge, one that is more the same."""
+SMALLER = 0.6, 0.76
+"""Shares of its size: an object of less is mostly another to the exact judge, one of more nearly always the same."""
 
 CLEAR_COLOR = 8.0
 """By how many levels a background must be nearer to its named colour than to the next to be asked about."""
@@ -41,7 +41,7 @@ class Pairs:
         tint: Colour there, ``int64 [N, T]``: 0 as drawn, otherwise 1 and more; -1 cannot be told.
         changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
         centre: Whether an object's middle is there, ``bool [N, T]``.
-        mess: Whether something half done is there, ``bool [N, T]``.
+        mess: Whether something half done or in a light of its own is there, ``bool [N, T]``.
         new: Whether an object there came with the edit, see ``came``, ``int64 [N, T]``.
         tone: Look given to the whole picture, ``int64 [N]``; -1 none.
         color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
@@ -53,9 +53,10 @@ class Pairs:
         dye: Colour given to the objects afterwards, ``int64 [N, MAX_OBJECTS]``; -1 none.
         kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
         came: Whether the slot's object came with the edit, ``int64 [N, MAX_OBJECTS]``: 1 if it was nowhere before,
-            elsewhere, or so much smaller now that the exact judge takes it for another; 0 not; -1 in between.
+            or elsewhere, or is so much smaller now that the exact judge takes it for another; 0 not; -1 in between.
         half: Whether the slot's object is half removed or replaced, ``bool [N, MAX_OBJECTS]``.
-        hidden: Whether too little of the slot's object is seen to be asked about, ``bool [N, MAX_OBJECTS]``.
+        hidden: Whether too little of the slot's object is seen to be asked about, or it came in a colour that is not
+            its own and is nothing to the exact judge, ``bool [N, MAX_OBJECTS]``.
         astray: Whether what came into the slot stands in another light than the picture's things, so that it is none
             of them: ``sprite`` names nothing there, and what it replaced counts as half removed,
             ``bool [N, MAX_OBJECTS]``.
@@ -93,7 +94,8 @@ class Recipe:
         free: Share of adverts whose objects stand anywhere, in any size.
         toned: Share of pairs whose edited picture gets a look.
         half: Share of pairs in which things are removed or replaced by half.
-        astray: Share of the pairs with coloured light in which some new things stand in none; it makes such light up to
+        astray: Share of the pairs with coloured light in which some new things stand in none, and an eighth of that of
+            the others, in a coloured one; not under a look, nor beside what is done by half. It makes such light up to
             three times as frequent.
         alike: Share of adverts with many objects of the same sets.
         crowded: Share of adverts with hardly a free site.
@@ -167,7 +169,6 @@ class World:
         after = before.rows(torch.arange(n))
         half, cut = self._edit(before, after, spare, draw, recipe)
         after.sprite[strips] = -1
-        half, cut = half & ~strips[:, None], cut & ~strips[:, None]
         return self._finish(before, after, half, cut, strips, draw, recipe, seen)
 
     def _furnish(self, scene: SceneBatch, draw: torch.Generator, recipe: Recipe) -> torch.Tensor:
@@ -252,13 +253,13 @@ class World:
         replaced = edited & (what >= 0.3) & (what < 0.62)
         after.sprite[replaced] = spare[:, :slots][replaced].int()
         after.tint[replaced] = -1
-        cut = replaced & (before.sprite != after.sprite) & (rand(n, 1) < recipe.half) & (rand(n, slots) < 0.3)
+        cut = replaced & (rand(n, 1) < recipe.half) & (rand(n, slots) < 0.3)
         recolored = edited & (what >= 0.62) & (what < 0.8)
         dyes = self._dyes(after.sprite, draw)
         recolored &= (dyes >= 0) & (dyes != after.tint)
         after.tint[recolored] = dyes[recolored]
         resized = edited & (what >= 0.8) & (what < 0.87)
-        factor = torch.where(rand(n, slots) < 0.5, 0.6 + 0.2 * rand(n, slots), 1.1 + 0.15 * rand(n, slots))
+        factor = torch.where(rand(n, slots) < 0.5, 0.5 + 0.35 * rand(n, slots), 1.1 + 0.15 * rand(n, slots))
         after.place[..., 2] *= torch.where(resized, factor, 1.0)
         # to a free site: the slot's place and an empty slot's trade places
         moving = edited & (what >= 0.87) & (what < 0.95)
@@ -279,7 +280,7 @@ class World:
             held[rows, 1] = first
         added = empty & ~used & (rand(n, slots) < torch.where(few, 0.06, 0.15)[:, None])
         after.sprite[added] = spare[:, :slots][added].int()
-        after.tint[added] = torch.where(rand(n, slots) < 0.2, self._dyes(after.sprite, draw), -1)[added]
+        after.tint[added] = -1
         # background: another one, or other colours
         other = self._pool.rows(torch.randint(len(self._pool), (n,), generator=draw))
         swap = rand(n) < 0.16
@@ -329,8 +330,10 @@ class World:
         toned = torch.rand(n, generator=draw) < recipe.toned
         fresh, came = _arrivals(before, after)
         rows = (half | cut).any(1).nonzero().flatten()
-        # under a look the light of things is hard to tell, and badges stand in none
+        # under a look the light of things is hard to tell, and what is done by half is drawn in the picture's
         can = fresh & ~((half | cut).any(1) | toned)[:, None] & (after.sprite < self.kinds.n_objects)
+        moved = (before.place != after.place)[..., :2].any(-1)
+        can &= (before.sprite < 0) | ~((before.sprite[:, :, None] == after.sprite[:, None]).any(2) | moved)
         astray = self._go_astray(before, after, can, drawn, segments, draw, recipe)
         if len(rows):
             drawn, mess_area, left = self._half_done(before, after, half, cut, rows, drawn, draw)
@@ -352,7 +355,7 @@ class World:
         strange = F.pad(none, (1, 1)).gather(1, at)
         ground = self.kinds.n_sprites + after.kind.long()[:, None]
         stood = F.pad(torch.where(before.sprite >= 0, before.sprite.long(), ground), (1, 1)).gather(1, at)
-        kind, tint = torch.where(strange, stood, kind), torch.where(strange, -1, tint)
+        kind = torch.where(strange, stood, kind)
         mess, centre, new = mess | strange, centre & ~strange, torch.where(strange, 0, new)
         tone = torch.where(toned, torch.randint(len(TONES), (n,), generator=draw), -1)
         plain_ground = plates[:, 2::5, 2::5].float().mean((1, 2))
@@ -365,11 +368,13 @@ class World:
         clear = (near.values[:, 1] - near.values[:, 0] > CLEAR_COLOR) & (plain == near.indices[:, 0])
         color = torch.where(clear, near.indices[:, 0], -1)
         is_ground = self.kinds.types[kind] == 1
-        tint = torch.where(is_ground, torch.where(clear & ~strips, color + 1, -1)[:, None], tint)
+        tint = torch.where(strange, -1, tint)
+        tint = torch.where(is_ground & ~strange, torch.where(clear & ~strips, color + 1, -1)[:, None], tint)
         ground_changed = (before.kind != after.kind) | (before.variant != after.variant)
         ground_changed |= (before.palette != after.palette).flatten(1).any(1) & (after.kind < len(PATTERNS))
         same = (before.sprite == after.sprite) & (before.tint == after.tint) & (after.sprite >= 0)
         same &= ((before.place - after.place)[..., :3].abs() < 1e-6).all(-1)
+        same &= (before.light == after.light).all(-1)[:, None]
         return Pairs(
             before=old,
             after=drawn,
@@ -388,9 +393,9 @@ class World:
             sprite=torch.stack([before.sprite, torch.where(none, -1, after.sprite)], 1).long(),
             dye=after.tint.long(),
             kept=same,
-            came=came,
+            came=torch.where(none, 0, came),
             half=half | (none & (before.sprite >= 0)),
-            hidden=hidden & ~none,
+            hidden=(hidden | ((came == 1) & (after.tint >= 0))) & ~none,
             astray=astray,
         )
 
@@ -421,7 +426,7 @@ class World:
         noise = torch.rand(gaps.shape, generator=draw)
         # things that were pasted in no light are what editors leave; wrong light elsewhere is rare
         best = torch.where(gaps > LIGHT_GAP, noise + (lights == 1.0).all(1), 0.0).max(1)
-        chosen = torch.rand(n, generator=draw) < recipe.astray * torch.where(best.values > 1.0, 1.0, 0.12)
+        chosen = torch.rand(n, generator=draw) < recipe.astray * torch.where(best.values > 1.0, 1.0, 0.125)
         astray = can & (chosen & (best.values > 0))[:, None]
         astray &= torch.rand(astray.shape, generator=draw) < 0.7
         rows = astray.any(1).nonzero().flatten()
@@ -430,7 +435,7 @@ class World:
             other.light[:] = lights[best.indices[rows]]
             images, _, _ = self._draw(other, "astray")
             mine = F.pad(astray[rows], (1, 1))
-            there = mine.gather(1, segments[rows].long().flatten(1).clamp_max(N_LABELS - 1)).view_as(segments[rows])
+            there = mine.gather(1, segments[rows].long().flatten(1)).view_as(segments[rows])
             drawn[rows] = torch.where(there[..., None], images, drawn[rows])
         return astray
 
@@ -498,6 +503,8 @@ class World:
         ticks = (torch.arange(size) + 0.5) / size
         share = torch.zeros(m, size, size)
         places = old.place
+        # of what is half replaced the old thing is seen more than the new one
+        replaced = cut[rows].any(1)
         for slot in range(MAX_OBJECTS):
             mine = back[:, slot]
             if not bool(mine.any()):
@@ -505,13 +512,12 @@ class World:
             y = ticks[None, :, None] - places[:, slot, 0, None, None]
             x = ticks[None, None, :] - places[:, slot, 1, None, None]
             inside = (y.abs() < 0.6 * places[:, slot, 2, None, None]) & (x.abs() < 0.6 * places[:, slot, 2, None, None])
-            side = (y * angle.sin()[:, None, None] + x * angle.cos()[:, None, None]) > 0.03 * (
-                rand(m)[:, None, None] - 0.5
-            )
+            side = (y * angle.sin()[:, None, None] + x * angle.cos()[:, None, None]) > (
+                0.03 * (rand(m) - 0.5) - 0.04 * replaced
+            )[:, None, None]
             share = torch.where(inside & mine[:, None, None], side.float(), share)
         fades = rand(m) < 0.4
-        # what is seen more of than of the new thing
-        strength = torch.where(cut[rows].any(1), 0.57 + 0.13 * rand(m), 0.4 + 0.3 * rand(m))
+        strength = torch.where(replaced, 0.57 + 0.13 * rand(m), 0.4 + 0.3 * rand(m))
         share = torch.where(fades[:, None, None], strength[:, None, None] * (share >= 0), share)
         whole = new.clone()
         mixed = new[rows].float() + share[..., None] * (images.float() - new[rows].float())
@@ -576,7 +582,7 @@ class World:
 
 
 def _arrivals(before: SceneBatch, after: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which slots hold an object of a kind that was nowhere before, and which one that came, see :class:`Pairs`."""
+    """Which slots hold an object of a kind that was nowhere before, and how far each came, see :class:`Pairs`."""
     here = after.sprite >= 0
     fresh = here & ~(after.sprite[:, :, None] == before.sprite[:, None]).any(2)
     apart = ((after.place - before.place)[..., :2].abs() > 1e-6).any(-1) | (after.sprite != before.sprite)

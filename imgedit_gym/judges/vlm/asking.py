@@ -123,7 +123,8 @@ def _ask_mosaics(loaded: Loaded, cases: Cases, questions: Sequence[Question], mo
         asked.setdefault(question.case, []).append(i)
     # pictures with as many words together, so that little is padding
     length = {case: places + sum(len(encoded[i]) for i in members) for case, members in asked.items()}
-    order, start, source = sorted(asked, key=lambda case: -length[case]), 0, cases.source
+    order, start = sorted(asked, key=lambda case: -length[case]), 0
+    source = cases.source
     largest = AT_ONCE if loaded.device.type == "cpu" else len(order)
     while start < len(order):
         shown = order[start : start + max(1, min(most // length[order[start]], largest))]

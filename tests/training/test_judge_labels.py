@@ -1,0 +1,99 @@
+"""What pairs say of things that came, went, are half done or in a wrong light, held against the exact judge."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from baselines.training.judge.kinds import Kinds
+from baselines.training.judge.world import Pairs, Recipe, World
+from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS, Kind
+from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
+
+N = 192
+
+
+@dataclass
+class Held:
+    """Pairs, and what the exact judge finds in them if the adverts before the edit are its sources.
+
+    Attributes:
+        pairs: The pairs.
+        found: Its measurement.
+        gone: Its value of "this object is gone", by pair and slot.
+    """
+
+    pairs: Pairs
+    found: PixelMeasurement
+    gone: dict[tuple[int, int], float]
+
+    def new(self, row: int) -> set[int]:
+        """Things that it recognises as new."""
+        pairs = zip(self.found.finds[row].tolist(), self.found.find_quality[row].tolist(), strict=True)
+        return {thing for thing, quality in pairs if thing >= 0 and quality > 0.5}
+
+    def slots(self, chosen: torch.Tensor) -> list[tuple[int, int]]:
+        """Rows and slots; only where the background is as it was, as the exact judge must know it."""
+        return [(row, slot) for row, slot in chosen.nonzero().tolist() if not self.pairs.ground_changed[row]]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(Kinds.load(), 128, 9, pool=N)
+
+
+def held(world: World, seed: int, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> Held:
+    batch, draw = world.source.allocate(N), world._draw
+
+    def watched(scene, name):
+        found = draw(scene, name)
+        if name == "before":
+            batch.images[:], batch.plates[:], batch.segments[:] = found
+            batch.mattes[:] = world._drawn[name, N]["mattes"]
+            batch.slots[:], batch.light[:], batch.background[:] = scene.sprite, scene.light, scene.kind
+            batch.headline[:], batch.headline_box[:], batch.headline_panel[:] = scene.text, scene.box, scene.panel
+        return found
+
+    monkeypatch.setattr(world, "_draw", watched)
+    pairs = world.pairs(N, torch.Generator().manual_seed(seed), recipe)
+    asked: dict[tuple[int, int], int] = {}
+    for row, (was, now) in enumerate(pairs.sprite.tolist()):
+        left = [slot for slot in range(MAX_OBJECTS) if was[slot] >= 0 and was[slot] not in now]
+        for at, slot in enumerate(left[:MAX_REQUIREMENTS]):
+            batch.requirements[row, at] = torch.tensor([Kind.ABSENT, 0, slot, -1, 0], dtype=torch.int32)
+            asked[row, slot] = at
+    checklist = world.source.checklist(batch)
+    checklist.refresh(torch.arange(N))
+    found = checklist.measure(pairs.after)
+    return Held(pairs, found, {key: float(found.requirements[key[0], at]) for key, at in asked.items()})
+
+
+def share(answers: list[bool]) -> float:
+    assert len(answers) >= 10
+    return sum(answers) / len(answers)
+
+
+def test_what_came_and_what_went(world: World, monkeypatch: pytest.MonkeyPatch):
+    one = held(world, 1, Recipe(few=0.6, toned=0.0, half=0.0), monkeypatch)
+    pairs = one.pairs
+    here = (pairs.sprite[:, 1] >= 0) & ~pairs.hidden & (pairs.sprite[:, 1] < world.kinds.n_objects)
+    known = {
+        came: share([int(pairs.sprite[r, 1, s]) in one.new(r) for r, s in one.slots(here & (pairs.came == came))])
+        for came in (0, 1)
+    }
+    assert known[1] > 0.94 and known[0] < 0.01
+    gone = [one.gone[key] >= 0.5 for key in one.slots(pairs.sprite[:, 0] >= 0) if key in one.gone]
+    assert share(gone) > 0.94
+
+
+def test_half_replaced_things_are_neither_new_nor_gone(world: World, monkeypatch: pytest.MonkeyPatch):
+    one = held(world, 2, Recipe(few=0.6, toned=0.0, half=1.0), monkeypatch)
+    halves = [key for key in one.slots(one.pairs.half) if key in one.gone]
+    assert share([one.gone[key] >= 0.5 for key in halves]) < 0.15
+    assert share([one.new(row) <= set(one.pairs.sprite[row, 1].tolist()) for row in {row for row, _ in halves}]) > 0.9
+
+
+def test_things_in_a_light_of_their_own_are_nothing(world: World, monkeypatch: pytest.MonkeyPatch):
+    one = held(world, 3, Recipe(few=0.6, toned=0.0, half=0.0, astray=1.0), monkeypatch)
+    rows = sorted({row for row, _ in one.slots(one.pairs.astray)})
+    assert share([one.new(row) <= set(one.pairs.sprite[row, 1].tolist()) for row in rows]) > 0.9
