@@ -37,7 +37,7 @@ PLACE = slice(97, 97 + PLACES**2)
 """Which place it is: what is gathered from several places can be told apart, joined and counted by it."""
 
 NEW = PLACE.stop
-"""Whether an object of this kind was nowhere in the source picture."""
+"""Whether the object came with the edit: it was nowhere before, or elsewhere."""
 
 FILL = NEW + 1
 """Makes tokens of all kinds equally long, however many sets they are in."""

@@ -582,7 +582,7 @@ class World:
 
 
 def _arrivals(before: SceneBatch, after: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which slots hold an object of a kind that was nowhere before, and how far each came, see :class:`Pairs`."""
+    """Which slots hold an object of a kind that was nowhere before, and what of the others came, see :class:`Pairs`."""
     here = after.sprite >= 0
     fresh = here & ~(after.sprite[:, :, None] == before.sprite[:, None]).any(2)
     apart = ((after.place - before.place)[..., :2].abs() > 1e-6).any(-1) | (after.sprite != before.sprite)
