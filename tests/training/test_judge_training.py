@@ -79,7 +79,7 @@ def test_true_tokens_hold_the_codes(shop: Workshop):
 def test_heads_find_what_words_name(shop: Workshop):
     """Before any training: head 2 of the first layer looks from a set's name at the middles of its members."""
     world = World(shop.kinds, 72, 9, pool=64)
-    pairs = world.pairs(40, torch.Generator().manual_seed(1), Recipe(few=1.0, half=0.0))
+    pairs = world.pairs(64, torch.Generator().manual_seed(1), Recipe(few=1.0, half=0.0))
     model, words = shop.model(), shop.words
     layer, width = model.model.language_model.layers[0], shop.preset.shape.head
     tokens = layer.input_layernorm(true_tokens(pairs, words))
