@@ -60,6 +60,8 @@ class PixelMeasurement:
         quality: Freedom from unexplained areas, ``float32 [N]``.
         finds: New things recognised, ``int32 [N, MAX_FINDS]``, indices into the stock; -1 none.
         find_quality: How well each is made, ``float32 [N, MAX_FINDS]`` in [0, 1]; says nothing where there is none.
+        find_boxes: Where each is, ``int32 [N, MAX_FINDS, 4]``: top, left, bottom, right in pixels; says nothing where
+            there is none.
         remains: How much each of the source's objects is still there, ``float32 [N, MAX_OBJECTS]`` in [0, 1].
     """
 
@@ -69,6 +71,7 @@ class PixelMeasurement:
     quality: torch.Tensor
     finds: torch.Tensor
     find_quality: torch.Tensor
+    find_boxes: torch.Tensor
     remains: torch.Tensor
 
     @classmethod
@@ -236,6 +239,7 @@ class PixelChecklist:
             quality=tensors["quality"][:n].clone(),
             finds=tensors["sprite"][:n].clamp_min(-1),
             find_quality=tensors["find_quality"][:n].clone(),
+            find_boxes=tensors["boxes"][:n].clone(),
             remains=tensors["slot_source"][:n].clone(),
         )
 

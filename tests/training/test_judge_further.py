@@ -18,6 +18,7 @@ from baselines.training.judge.kinds import Codes, Kinds
 from baselines.training.judge.learn import Workshop, learn_further
 from baselines.training.judge.measure import strange_wording
 from baselines.training.judge.model import save
+from baselines.training.judge.pairs import Recipe
 from baselines.training.judge.plan import QUICK
 from baselines.training.judge.spoiled import WAYS, Spoiler
 from baselines.training.judge.taking import take_up
@@ -25,7 +26,7 @@ from baselines.training.judge.tooled import Balance, Bench
 from baselines.training.judge.vocabulary import ANSWER, ASK, UNKNOWN, Words, unknown_words
 from baselines.training.judge.wider import DISPENSABLE, FRAMES, RELATED, STRANGELY, WIDER, spelled
 from baselines.training.judge.wording import FREELY, NUMBERS, SMALL_WORDS, TAUGHT
-from baselines.training.judge.world import Recipe, World
+from baselines.training.judge.world import World
 from benchmarks.audit.variants import WORDING
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import LONGEST_PLAN

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from baselines.training.judge.kinds import Kinds
-from baselines.training.judge.world import Pairs, Recipe, World
+from baselines.training.judge.pairs import Pairs, Recipe
+from baselines.training.judge.world import World
 from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
 
@@ -95,5 +96,5 @@ def test_half_replaced_things_are_neither_new_nor_gone(world: World, monkeypatch
 
 def test_things_in_a_light_of_their_own_are_nothing(world: World, monkeypatch: pytest.MonkeyPatch):
     one = held(world, 3, Recipe(few=0.6, toned=0.0, half=0.0, astray=1.0), monkeypatch)
-    rows = sorted({row for row, _ in one.slots(one.pairs.astray)})
+    rows = sorted({row for row, _ in one.slots(one.pairs.doubt)})
     assert share([one.new(row) <= set(one.pairs.sprite[row, 1].tolist()) for row in rows]) > 0.9

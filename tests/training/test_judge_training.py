@@ -17,10 +17,11 @@ from baselines.training.judge.losses import Aids, Letters, _names, letter_spans,
 from baselines.training.judge.measure import free_wording
 from baselines.training.judge.model import image_tokens, save
 from baselines.training.judge.optimizer import Muon
+from baselines.training.judge.pairs import Recipe
 from baselines.training.judge.plan import QUICK, Course
 from baselines.training.judge.taking import take_eyes
 from baselines.training.judge.vocabulary import ASK
-from baselines.training.judge.world import Recipe, World
+from baselines.training.judge.world import World
 from baselines.training.stage import Stage
 from imgedit_gym.core.errors import ImgEditError
 

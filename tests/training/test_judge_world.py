@@ -7,9 +7,10 @@ import torch
 from baselines.training.judge.asking import Asker, pack
 from baselines.training.judge.kinds import Codes, Kinds
 from baselines.training.judge.looks import give_looks
+from baselines.training.judge.pairs import Pairs, Recipe
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS, TAUGHT
-from baselines.training.judge.world import Pairs, Recipe, World
+from baselines.training.judge.world import World
 from imgedit_gym.core.names import COLORS, TONES
 
 PLACES = 9

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
+from baselines.training.judge.pairs import Pairs
 from baselines.training.judge.vocabulary import _PARTS, ANSWER, ASK, UNKNOWN, Words
 from baselines.training.judge.wider import DISPENSABLE, FRAMES, spelled
 from baselines.training.judge.wording import NUMBERS, SMALL_WORDS, TAUGHT, Pair
-from baselines.training.judge.world import Pairs
 from imgedit_gym.core.checklist import MAX_OBJECTS
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 
@@ -517,6 +517,8 @@ class Asker:
 
     def _headline(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
         was, now = facts.text
+        if now < 0:
+            return None
         if dice.random() < 0.6:
             rows = list(dice.choice(self._headlines))
             rows = [row for row in rows if row != now]
@@ -553,6 +555,8 @@ class Asker:
         return "tone", {"t": self._ids[tone]}, yes
 
     def _kept(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
+        if facts.mixed and not yes:
+            return None
         part = dice.random()
         if part < 0.2:
             return ("kept", {"x": self._ids_of("background")}, yes) if yes != facts.ground_changed else None
@@ -564,8 +568,7 @@ class Asker:
         return ("kept", {"x": self._name(dice.choice(pool), dice)}, yes) if pool else None
 
     def _quality(self, facts: _Facts, yes: bool, dice: random.Random) -> Found:
-        # things in a light of their own lessen it, by more or less
-        if facts.astray or yes != (not facts.halves) or (facts.halves and not facts.messy):
+        if facts.quality != yes:  # -1 is neither
             return None
         return ("quality", {}, yes) if not yes or dice.random() < 0.35 else None
 
@@ -581,7 +584,8 @@ class _Facts:
     shrunk: list[int]
     halves: list[int]
     messy: bool
-    astray: bool
+    mixed: bool
+    quality: int
     unclear: set[int]
     dyed: list[tuple[int, int]]
     kept: list[int]
@@ -602,8 +606,10 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.came.tolist(),
         pairs.half.tolist(),
         pairs.hidden.tolist(),
-        pairs.astray.tolist(),
+        pairs.doubt.tolist(),
         pairs.mess.any(1).tolist(),
+        pairs.mixed.tolist(),
+        pairs.quality.tolist(),
         pairs.tone.tolist(),
         pairs.color.tolist(),
         pairs.ground.tolist(),
@@ -614,13 +620,12 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
     )
     found = []
     slots = range(MAX_OBJECTS)
-    for (was, now), dye, kept, came, half, hidden, astray, *rest in table:
-        messy, tone, color, ground, text, ground_changed, text_changed = rest
+    for (was, now), dye, kept, came, half, hidden, doubt, *rest in table:
+        messy, mixed, quality, tone, color, ground, text, ground_changed, text_changed = rest
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
-        halves = [was[s] for s in slots if half[s] and not astray[s] and was[s] not in here]
-        # whether what they replaced is gone depends on how the exact judge sees their shadows
-        replaced = {was[s] for s in slots if half[s] and astray[s]}
+        halves = [was[s] for s in slots if half[s] and not doubt[s] and was[s] not in here]
+        doubtful = {was[s] for s in slots if half[s] and doubt[s]}
         found.append(
             _Facts(
                 now=here,
@@ -630,9 +635,10 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 shrunk=[now[s] for s in slots if came[s] == -1],
                 halves=halves,
                 messy=messy,
-                astray=any(astray),
-                unclear={now[s] for s in slots if hidden[s]} | set(halves) | replaced,
-                dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s]],
+                mixed=mixed,
+                quality=quality,
+                unclear={now[s] for s in slots if hidden[s]} | set(halves) | doubtful,
+                dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s] and dye[s] >= -1],
                 kept=[now[s] for s in slots if kept[s] and not hidden[s]],
                 not_kept=[was[s] for s in slots if was[s] >= 0 and not kept[s]],
                 tone=tone,

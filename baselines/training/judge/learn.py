@@ -21,6 +21,7 @@ from baselines.training.judge.asking import Asker, Packed, pack
 from baselines.training.judge.kinds import FREE, KIND, PLACES, TERMS, TINT, WIDE, WIDTH, Codes, Kinds
 from baselines.training.judge.losses import Aids, Letters, answer_loss, true_tokens, vision_loss
 from baselines.training.judge.model import build, image_tokens, lay_out
+from baselines.training.judge.pairs import Pairs, Places
 from baselines.training.judge.plan import Course, Preset
 from baselines.training.judge.spoiled import Spoiler
 from baselines.training.judge.taking import digest_of, is_vision, take_eyes, take_up
@@ -28,7 +29,7 @@ from baselines.training.judge.tooled import Balance, Bench, Edited
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wider import WIDER
 from baselines.training.judge.wording import TAUGHT
-from baselines.training.judge.world import Pairs, World
+from baselines.training.judge.world import World
 from baselines.training.stage import Stage
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.vlm.mosaic import mosaic
@@ -288,6 +289,10 @@ def learn_further(shop: Workshop, start: Path) -> Any:
     return model
 
 
+Lot = tuple[torch.Tensor, Places, Packed]
+"""Edited pictures beside those of before, what is seen where, and questions."""
+
+
 def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer: Drawer) -> None:
     """Learn to answer from pictures: drawn ones, and at the same time such as the tools made.
 
@@ -297,9 +302,10 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
     asker = shop.asker(drawer.worlds[0].takes, course.rough)
     bench, balance = Bench(shop.words, course.tooled), Balance(course.weights)
     spoiler = Spoiler(bench)
+    world = next(world for world in drawer.worlds if world.stock.size == bench.engine.image_size)
     begun = -1
 
-    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, list[tuple[torch.Tensor, Packed] | None]]:
+    def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, list[Lot | None]]:
         nonlocal begun
         pairs, dice, numbers = drawer.draw(step)
         packed, seen = pack(asker.ask(pairs, course.questions, dice)), mosaic(pairs.before, pairs.after, edge)
@@ -311,12 +317,13 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
             bench.begin(begun)
             bench.play(dice)
         edits = [bench.play(dice)]
-        edits[0].after = _grained(edits[0].after, numbers)
         if course.spoiled:
             edits.append(spoiler.make(course.spoiled, dice, numbers))
-        return *drawn, [ask(edited, dice) for edited in edits]
+        places = [bench.places(edited, world) for edited in edits]
+        edits[0].after = _grained(edits[0].after, numbers)
+        return *drawn, [ask(*edited, dice) for edited in zip(edits, places, strict=True)]
 
-    def ask(edited: Edited, dice: random.Random) -> tuple[torch.Tensor, Packed] | None:
+    def ask(edited: Edited, places: Places, dice: random.Random) -> Lot | None:
         asked = [balance.pick(row, course.questions, asker.wordings, dice, asker.drop) for row in edited.asked]
         for row, shown in zip(asked, edited.shown, strict=True):
             if shown.sure:  # where there is nothing, it may be that the exact judge cannot make it out
@@ -324,7 +331,12 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         keep = [row for row, some in enumerate(asked) if some]
         if not keep:
             return None
-        return mosaic(edited.before[keep], edited.after[keep], edge), pack([asked[row] for row in keep])
+        seen = mosaic(edited.before[keep], edited.after[keep], edge)
+        return (
+            seen,
+            Places(**{name: value[keep] for name, value in vars(places).items()}),
+            pack([asked[r] for r in keep]),
+        )
 
     def of_drawn(step: int) -> Loss:
         laid, pairs, packed, _ = made[step]
@@ -341,13 +353,15 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         lot = lots[which]
         if lot is None:
             return 0.0 * stage.learning[0].sum(), {}
-        laid, packed = lot
+        laid, places, packed = lot
         with autocast():
             tokens = image_tokens(model, laid).float()
             answers, logits, _ = answer_loss(model, None, tokens, packed, shop.words)
-        told = {f"{name}/{key}": value for key, value in rights(logits, packed).items()}
+        seen, values = vision_loss(tokens, places, shop.words)
+        told = {f"{name}/{key}": values[key] for key in ("right_object", "right_new")}
+        told |= {f"{name}/{key}": value for key, value in rights(logits, packed).items()}
         share = len(laid) / sum(len(one[0]) for one in lots if one is not None)
-        return 1.5 * share * answers, {f"answers/{name}": float(answers.detach()), **told}
+        return share * (1.5 * answers + 0.35 * seen), {f"answers/{name}": float(answers.detach()), **told}
 
     losses: list[Callable[[int], Loss]] = [of_drawn, partial(of_edited, 0, "tools")]
     if course.spoiled:

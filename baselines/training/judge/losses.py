@@ -27,8 +27,8 @@ from baselines.training.judge.kinds import (
     TYPE,
     WIDE,
 )
+from baselines.training.judge.pairs import Pairs, Places
 from baselines.training.judge.vocabulary import NO, YES, Words
-from baselines.training.judge.world import Pairs
 from imgedit_gym.art.sprites import _largest_face
 from imgedit_gym.art.stock import HEADLINE_HEIGHT, HEADLINE_WIDTH
 from imgedit_gym.core.names import TONES
@@ -40,12 +40,13 @@ MOST = 7
 """Counts from here on are one class."""
 
 
-def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
+def true_tokens(pairs: Places, words: Words) -> torch.Tensor:
     """The image tokens that a perfect vision half would write, ``float32 [n, T, WIDE]``."""
     codes, kinds = words.codes, words.kinds
     n, places = pairs.kind.shape
     tokens = torch.zeros(n, places, WIDE)
-    tokens[..., KIND] = codes.kinds[pairs.kind]
+    kind = pairs.kind.clamp_min(0)
+    tokens[..., KIND] = codes.kinds[kind]
     tokens[..., TINT] = codes.tints[pairs.tint.clamp_min(0)] * (pairs.tint >= 0)[..., None]
     toned = pairs.tone >= 0
     tokens[..., TONE] = (F.one_hot(pairs.tone.clamp_min(0), len(TONES)) * toned[:, None]).float()[:, None]
@@ -53,51 +54,64 @@ def true_tokens(pairs: Pairs, words: Words) -> torch.Tensor:
     tokens[..., CENTRE] = pairs.centre.float()
     tokens[..., MESS] = pairs.mess.float()
     tokens[..., PLACE] = 0.5 * torch.eye(PLACES**2)
-    tokens[..., TYPE] = 0.5 * F.one_hot(kinds.types, 3).float()[pairs.kind]
+    tokens[..., TYPE] = 0.5 * F.one_hot(kinds.types, 3).float()[kind]
     # as long for new things as for others: what looks for things is to find all of them alike
     tokens[..., NEW] = (pairs.new == 1).float() - 0.5
-    tokens[..., TERMS] = 0.5 * kinds.within[pairs.kind]
-    tokens[..., FILL] = 0.5 * kinds.fill[pairs.kind]
+    tokens[..., TERMS] = 0.5 * kinds.within[kind]
+    tokens[..., FILL] = 0.5 * kinds.fill[kind]
     return tokens
 
 
-def vision_loss(tokens: torch.Tensor, pairs: Pairs, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
-    """Distance of image tokens from the truth, and its parts by name; narrow tokens say nothing of sets."""
+def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
+    """Distance of image tokens from the truth, and its parts by name; narrow tokens say nothing of sets.
+
+    Of a place whose kind cannot be told only whether it was changed is learnt.
+    """
     codes = words.codes
     last = FREE.start if tokens.shape[-1] == WIDE else FILL
     truth = true_tokens(pairs, words)[..., :last]
     tokens = tokens[..., :last]
-    types = words.kinds.types[pairs.kind]
+    sure, aim = pairs.kind >= 0, pairs.kind.clamp_min(0)
+    types = words.kinds.types[aim]
     logits = SHARP * tokens[..., KIND] @ codes.kinds.T
-    weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0)
-    error = F.cross_entropy(logits.flatten(0, 1), pairs.kind.flatten(), reduction="none").view_as(weight)
+    weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0) * sure
+    error = F.cross_entropy(logits.flatten(0, 1), aim.flatten(), reduction="none").view_as(weight)
     kind = (weight * error).sum() / weight.sum()
-    told = pairs.tint >= 0
-    tint = F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, pairs.tint[told])
-    tone = F.binary_cross_entropy_with_logits(12.0 * (tokens[..., TONE] - 0.5), truth[..., TONE])
+    told = (pairs.tint >= 0) & sure
+    tint = _mean(F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, pairs.tint[told], reduction="none"))
+    heard = pairs.tone >= -1
+    tone = _mean(_doubt(12.0 * (tokens[heard][..., TONE] - 0.5), truth[heard][..., TONE]))
     marks = F.binary_cross_entropy_with_logits(12.0 * tokens[..., CHANGED], pairs.changed.float())
     for at, mark in ((CENTRE, pairs.centre), (MESS, pairs.mess)):
-        marks = marks + F.binary_cross_entropy_with_logits(12.0 * (tokens[..., at] - 0.5), mark.float())
-    known = (pairs.new >= 0) & (types == 0)
-    new = F.binary_cross_entropy_with_logits(12.0 * tokens[..., NEW][known], pairs.new[known].float())
-    sets = F.binary_cross_entropy_with_logits(
-        24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS], reduction="none"
-    )
+        marks = marks + _mean(_doubt(12.0 * (tokens[..., at][sure] - 0.5), mark[sure].float()))
+    known = (pairs.new >= 0) & (types == 0) & sure
+    new = _mean(_doubt(12.0 * tokens[..., NEW][known], pairs.new[known].float()))
+    sets = _doubt(24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS])
     sets = (weight[..., None] * sets).sum() / weight.sum()  # nothing in narrow tokens
-    type_ = F.cross_entropy(8.0 * tokens[..., TYPE].flatten(0, 1), types.flatten())
+    type_ = _mean(F.cross_entropy(8.0 * tokens[..., TYPE][sure], types[sure], reduction="none"))
     apart = (tokens - truth) ** 2
-    near = (apart.sum(-1) - apart[..., NEW] * (pairs.new < 0)).mean()
+    near = apart.sum(-1) - apart[..., NEW] * (pairs.new < 0) - apart[..., TINT].sum(-1) * (pairs.tint < -1)
+    near = _mean((near - apart[..., TONE].sum(-1) * ~heard[:, None])[sure])
     place = F.cross_entropy(24.0 * tokens[..., PLACE].transpose(1, 2), torch.arange(PLACES**2).expand(len(tokens), -1))
     total = kind + tint + 3.0 * tone + marks + new + 0.4 * sets + 0.3 * type_ + 0.3 * near + 0.1 * place
     parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "new": new, "sets": sets, "near": near}
     with torch.no_grad():
-        right = logits.argmax(-1) == pairs.kind
-        whole = ~pairs.mess
+        right = logits.argmax(-1) == aim
+        whole = ~pairs.mess & sure
         found = {name: float(part.detach()) for name, part in parts.items()}
         for name, index in (("object", 0), ("background", 1), ("headline", 2)):
-            found[f"right_{name}"] = float(right[(types == index) & whole].float().mean())
-        found["right_new"] = float(((tokens[..., NEW] > 0.0) == (pairs.new == 1))[known].float().mean())
+            found[f"right_{name}"] = float(_mean(right[(types == index) & whole].float()))
+        found["right_new"] = float(_mean(((tokens[..., NEW] > 0.0) == (pairs.new == 1))[known].float()))
     return total, found
+
+
+def _doubt(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+
+
+def _mean(values: torch.Tensor) -> torch.Tensor:
+    """Their mean; 0 if there are none."""
+    return values.sum() / max(values.numel(), 1)
 
 
 class Letters(nn.Module):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from baselines.training.judge.model import Shape
-from baselines.training.judge.world import Recipe
+from baselines.training.judge.pairs import Recipe
 
 STAGES = ("vision", "language", "joint", "further")
 """Of the judge; the last goes on with a finished one."""
@@ -110,10 +110,10 @@ FULL = Preset(
             rough=0.15,
         ),
         "joint": Course(
-            ((2000, 1.0, 0.9), (600, 0.6, 1.0), (3900, 0.8, 1.0)),
+            ((2000, 1.0, 0.9), (600, 0.6, 1.0), (3900, 0.8, 1.0), (4000, 0.7, 1.0)),
             6,
             (5e-4, 5e-4),
-            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.4, astray=0.9),
+            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.25, astray=0.9, mixed=0.5),
             questions=8,
             counts=3,
             sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),
@@ -146,7 +146,14 @@ QUICK = Preset(
         "refit": Course(((20, 0.5, 1.0),), 8, (3e-3, 2e-3), Recipe(few=0.3)),
         "language": Course(((60, 1.0, 0.5),), 8, (3e-3, 3e-3), Recipe(), questions=8),
         "joint": Course(
-            ((20, 1.0, 0.8),), 6, (1e-3, 1e-3), Recipe(few=0.5, astray=0.5), questions=6, counts=2, tooled=4, spoiled=2
+            ((20, 1.0, 0.8),),
+            6,
+            (1e-3, 1e-3),
+            Recipe(few=0.5, astray=0.5, mixed=0.5),
+            questions=6,
+            counts=2,
+            tooled=4,
+            spoiled=2,
         ),
         "further": Course(
             ((10, 1.0, 0.8),), 4, (1e-3, 1e-3), Recipe(few=0.5), questions=6, tooled=3, spoiled=3, rough=0.3

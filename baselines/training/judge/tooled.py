@@ -10,12 +10,16 @@ from dataclasses import dataclass
 import torch
 
 from baselines.training.judge.asking import Asked, Shown, Slots, Wordings
+from baselines.training.judge.pairs import Places
+from baselines.training.judge.recognised import recognised
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS
+from baselines.training.judge.world import World
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
 from imgedit_gym.core.names import TONES
 from imgedit_gym.engine import Engine, oracle_regions
 from imgedit_gym.judges.questions import parts_of
+from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
 
 SUITED = {
     "remove": ("fill_flat", "fill_smooth", "fill_rows", "fill_columns", "fill_clone"),
@@ -42,6 +46,9 @@ ASKED = {
 }
 """Blanks of the questions that ask for a task's requirements."""
 
+CARE = 0.4, 0.8, 0.97
+"""How often a hand takes a suitable tool and the right region; each episode has one."""
+
 SURE = 0.15
 """Answers nearer than this to one half are not learned from."""
 
@@ -59,16 +66,20 @@ class Edited:
         after: ``uint8 [N, S, S, 3]``.
         asked: Kind of question, blanks and answer, by picture.
         shown: Objects that the exact judge recognises in each picture.
+        rows: Whose task each picture is of, ``int64 [N]``.
+        found: What the exact judge measured.
     """
 
     before: torch.Tensor
     after: torch.Tensor
     asked: list[list[tuple[str, Slots, bool]]]
     shown: list[Shown]
+    rows: torch.Tensor
+    found: PixelMeasurement
 
 
 class Bench:
-    """Plays episodes of the training split with a hand that is right most of the time.
+    """Plays episodes of the training split with hands that take more or less care.
 
     Args:
         words: The vocabulary.
@@ -82,12 +93,13 @@ class Bench:
         self.engine = Engine(n, split=split, image_size=size)
         self._tools = {id: index for index, id in enumerate(self.engine.tool_ids)}
         self._regions: dict[int, list[int]] = {}
+        self._care: dict[int, float] = {}
 
     def begin(self, seed: int) -> None:
         """Start all episodes anew."""
         n = self.engine.num_envs
         self.engine.reset(range(n), [seed * 4096 + i for i in range(n)])
-        self._regions = {}
+        self._regions, self._care = {}, {}
 
     def play(self, dice: random.Random) -> Edited:
         """One step in every episode; finished ones begin again."""
@@ -99,6 +111,7 @@ class Bench:
             actions[row] = torch.tensor(self._action(row, dice))
         for row in over.nonzero().flatten().tolist():
             self._regions.pop(row, None)
+            self._care.pop(row, None)
         engine.step(actions, acting, over.nonzero().flatten())
         return self.edited(engine.canvas.clone(), torch.arange(engine.num_envs), dice)
 
@@ -120,24 +133,34 @@ class Bench:
         things = torch.cat([engine.batch.slots[rows].long(), found.finds.long()], 1).tolist()
         amounts = torch.cat([found.remains, found.find_quality], 1).tolist()
         shown = [Shown.of(*row, *DOUBTFUL) for row in zip(things, amounts, strict=True)]
-        return Edited(engine.batch.images[rows], canvas, asked, shown)
+        return Edited(engine.batch.images[rows], canvas, asked, shown, rows, found)
+
+    def places(self, edited: Edited, world: World) -> Places:
+        """What stands where in pictures of the tasks as they are now; ``world`` knows what can be seen."""
+        batch, scene = self.engine.batch, self.engine.tasks.scene(self.engine.batch)
+        return recognised(world, batch, scene, edited.rows, edited.after, edited.found)
 
     def _action(self, row: int, dice: random.Random) -> tuple[int, int]:
         engine = self.engine
         step = engine.current_step(row)
         if row not in self._regions:
             self._regions[row] = oracle_regions(engine, row)
+            self._care[row] = dice.choice(CARE)
+        care = self._care[row]
         luck = dice.random()
         if luck < 0.08:
             return 0, 0
         verb = "adjust" if step.value in TONES else step.verb
-        if luck < 0.82 and verb in SUITED:
+        if luck < 0.08 + 0.92 * care and verb in SUITED:
             tool = self._tools[dice.choice(SUITED[verb])]
         else:
             tool = dice.randrange(len(self._tools))
-        right = dice.random() < 0.82
-        target = self._regions[row][int(engine.step_index[row])] if right else dice.randrange(engine.nvec[1])
-        return tool, target
+        if dice.random() < care:
+            return tool, self._regions[row][int(engine.step_index[row])]
+        held = (engine.batch.slots[row] >= 0).nonzero().flatten().tolist()
+        if held and dice.random() < 0.5:
+            return tool, engine.regions.find(row, 1 + dice.choice(held))
+        return tool, dice.randrange(engine.nvec[1])
 
     def questions(
         self, row: int, values: torch.Tensor, preserved: torch.Tensor, quality: float, dice: random.Random

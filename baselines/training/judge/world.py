@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
+from baselines.training.judge.examined import Examiner, relabel, shares_of_old
 from baselines.training.judge.kinds import Kinds
 from baselines.training.judge.looks import give_looks
+from baselines.training.judge.pairs import Pairs, Recipe, View
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS
 from imgedit_gym.core.names import COLORS, OBJECT_COLORS, PATTERNS, TONES
@@ -28,88 +29,6 @@ SMALLER = 0.6, 0.76
 
 CLEAR_COLOR = 8.0
 """By how many levels a background must be nearer to its named colour than to the next to be asked about."""
-
-
-@dataclass
-class Pairs:
-    """N pairs of pictures, what is seen at each of T places of the mosaic, and what was done.
-
-    Attributes:
-        before: ``uint8 [N, S, S, 3]``; empty where nothing was drawn for the eye.
-        after: ``uint8 [N, S, S, 3]``.
-        kind: Kind at each place of the edited picture, ``int64 [N, T]``.
-        tint: Colour there, ``int64 [N, T]``: 0 as drawn, otherwise 1 and more; -1 cannot be told.
-        changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
-        centre: Whether an object's middle is there, ``bool [N, T]``.
-        mess: Whether something half done or in a light of its own is there, ``bool [N, T]``.
-        new: Whether an object there came with the edit, see ``came``, ``int64 [N, T]``.
-        tone: Look given to the whole picture, ``int64 [N]``; -1 none.
-        color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
-        ground: Kind of background before and after, ``int64 [N, 2]``.
-        text: Headline before and after, ``int64 [N, 2]``.
-        ground_changed: Whether the background is another, ``bool [N]``.
-        text_changed: Whether the headline is, ``bool [N]``.
-        sprite: Objects before and after by slot, ``int64 [N, 2, MAX_OBJECTS]``; -1 none.
-        dye: Colour given to the objects afterwards, ``int64 [N, MAX_OBJECTS]``; -1 none.
-        kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
-        came: Whether the slot's object came with the edit, ``int64 [N, MAX_OBJECTS]``: 1 if it was nowhere before,
-            or elsewhere, or is so much smaller now that the exact judge takes it for another; 0 not; -1 in between.
-        half: Whether the slot's object is half removed or replaced, ``bool [N, MAX_OBJECTS]``.
-        hidden: Whether too little of the slot's object is seen to be asked about, or it came in a colour that is not
-            its own and is nothing to the exact judge, ``bool [N, MAX_OBJECTS]``.
-        astray: Whether what came into the slot stands in another light than the picture's things, so that it is none
-            of them: ``sprite`` names nothing there, and what it replaced counts as half removed,
-            ``bool [N, MAX_OBJECTS]``.
-    """
-
-    before: torch.Tensor
-    after: torch.Tensor
-    kind: torch.Tensor
-    tint: torch.Tensor
-    changed: torch.Tensor
-    centre: torch.Tensor
-    mess: torch.Tensor
-    new: torch.Tensor
-    tone: torch.Tensor
-    color: torch.Tensor
-    ground: torch.Tensor
-    text: torch.Tensor
-    ground_changed: torch.Tensor
-    text_changed: torch.Tensor
-    sprite: torch.Tensor
-    dye: torch.Tensor
-    kept: torch.Tensor
-    came: torch.Tensor
-    half: torch.Tensor
-    hidden: torch.Tensor
-    astray: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How pairs are made.
-
-    Attributes:
-        few: Share of pairs with one or two edits; the others are edited all over.
-        free: Share of adverts whose objects stand anywhere, in any size.
-        toned: Share of pairs whose edited picture gets a look.
-        half: Share of pairs in which things are removed or replaced by half.
-        astray: Share of the pairs with coloured light in which some new things stand in none, and an eighth of that of
-            the others, in a coloured one; not under a look, nor beside what is done by half. It makes such light up to
-            three times as frequent.
-        alike: Share of adverts with many objects of the same sets.
-        crowded: Share of adverts with hardly a free site.
-        strips: Share of pictures without objects and with several headlines, to learn to read from.
-    """
-
-    few: float = 0.35
-    free: float = 0.12
-    toned: float = 0.3
-    half: float = 0.5
-    astray: float = 0.0
-    alike: float = 0.75
-    crowded: float = 0.0
-    strips: float = 0.0
 
 
 class World:
@@ -134,6 +53,7 @@ class World:
         """Whether an object can be seen to have been given a colour, ``bool [sprites, OBJECT_COLORS]``."""
         alpha = self.stock.sprites[..., 3].float().mean((1, 2)) / 255.0
         self._cover = alpha
+        self._examiner = Examiner(self.source)
         sets = {tuple(sorted(members)) for members in self.source.tables.sets.members if len(members) > 1}
         self._sets = torch.stack([kinds.mask(members)[: kinds.n_sprites].float() for members in sorted(sets)])
         self.refill(torch.Generator().manual_seed(0))
@@ -323,7 +243,7 @@ class World:
         seen: bool,
     ) -> Pairs:
         n = len(after)
-        old, _, _ = self._draw(before, "before")
+        old, _, was_seen = self._draw(before, "before")
         drawn, plates, segments = self._draw(after, "after")
         extra = self._lay_strips(strips.nonzero().flatten().tolist(), after, old, drawn, segments, draw)
         mess_area = torch.zeros(n, *segments.shape[1:], dtype=torch.bool)
@@ -337,11 +257,15 @@ class World:
         astray = self._go_astray(before, after, can, drawn, segments, draw, recipe)
         if len(rows):
             drawn, mess_area, left = self._half_done(before, after, half, cut, rows, drawn, draw)
-        # where it was changed
-        change = (self._thinned(drawn).short() - self._thinned(old).short()).abs().amax(-1) > 6
-        changed = self._share(change) > 0.06
-        mess = self._share(self._thinned(mess_area)) > 0.15
-        kind, tint, centre, hidden, label = self._labels(after, segments, extra)
+        ground_changed = (before.kind != after.kind) | (before.variant != after.variant)
+        ground_changed |= (before.palette != after.palette).flatten(1).any(1) & (after.kind < len(PATTERNS))
+        apart = ~(ground_changed | toned | strips | (half | cut | astray).any(1) | (before.light != after.light).any(1))
+        mixed = apart & (torch.rand(n, generator=draw) < recipe.mixed) if recipe.mixed else torch.zeros_like(apart)
+        share = self._mix(old, drawn, mixed.nonzero().flatten(), draw)
+        changed = self.changed(old, drawn)
+        mess = self._mean(self._thinned(mess_area)) > 0.15
+        view = self.view(after, segments, extra)
+        kind, tint, centre, hidden, label = view.kind, view.tint, view.centre, view.hidden, view.label
         at = label.clamp_max(N_LABELS - 1)
         new = F.pad(came, (1, 1)).gather(1, at)
         if len(rows):
@@ -370,12 +294,10 @@ class World:
         is_ground = self.kinds.types[kind] == 1
         tint = torch.where(strange, -1, tint)
         tint = torch.where(is_ground & ~strange, torch.where(clear & ~strips, color + 1, -1)[:, None], tint)
-        ground_changed = (before.kind != after.kind) | (before.variant != after.variant)
-        ground_changed |= (before.palette != after.palette).flatten(1).any(1) & (after.kind < len(PATTERNS))
         same = (before.sprite == after.sprite) & (before.tint == after.tint) & (after.sprite >= 0)
         same &= ((before.place - after.place)[..., :3].abs() < 1e-6).all(-1)
         same &= (before.light == after.light).all(-1)[:, None]
-        return Pairs(
+        pairs = Pairs(
             before=old,
             after=drawn,
             kind=kind,
@@ -396,8 +318,24 @@ class World:
             came=torch.where(none, 0, came),
             half=half | (none & (before.sprite >= 0)),
             hidden=(hidden | ((came == 1) & (after.tint >= 0))) & ~none,
-            astray=astray,
+            doubt=astray,
+            mixed=mixed,
+            quality=torch.where(astray.any(1), -1, torch.where((half | cut).any(1), mess.any(1).long() - 1, 1)),
         )
+        rows = mixed.nonzero().flatten()
+        if len(rows):
+            planes = {name: plane[rows] for name, plane in self._drawn["before", n].items()}
+            exact = self._examiner.examine(before.rows(rows), after.rows(rows), planes, drawn[rows])
+            views = self.view(before.rows(rows), was_seen[rows]), View(*(part[rows] for part in vars(view).values()))
+            relabel(pairs, rows, exact, *views, share, self.kinds.types)
+        return pairs
+
+    def _mix(self, old: torch.Tensor, drawn: torch.Tensor, rows: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+        """Mix some pictures with what was before; returns how much of each of their places is old, ``[n, T]``."""
+        share = shares_of_old(old[rows], drawn[rows], draw)
+        new = drawn[rows].float()
+        drawn[rows] = (new + share[..., None] * (old[rows].float() - new)).round().to(torch.uint8)
+        return self._mean(self._thinned(share))
 
     def _go_astray(
         self,
@@ -525,7 +463,12 @@ class World:
         area = torch.zeros(len(new), size, size, dtype=torch.bool)
         differs = (images.int() - new[rows].int()).abs().amax(-1) > 8
         area[rows] = differs & (share > 0.05)
-        return whole, area, self._labels(still, segments)[0]
+        return whole, area, self.view(still, segments).kind
+
+    def changed(self, old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        """Places where pictures differ, ``bool [n, T]``; pictures are ``uint8 [n, S, S, 3]``."""
+        change = (self._thinned(new).short() - self._thinned(old).short()).abs().amax(-1) > 6
+        return self._mean(change) > 0.06
 
     def _thinned(self, planes: torch.Tensor) -> torch.Tensor:
         """The pixel nearest to each one of the reduced picture; ``[n, S, S, ...]`` to ``[n, 8 p, 8 p, ...]``."""
@@ -533,15 +476,19 @@ class World:
         at = ((torch.arange(edge) + 0.5) * size / edge).long()
         return planes if size == edge else planes.index_select(1, at).index_select(2, at)
 
-    def _share(self, planes: torch.Tensor) -> torch.Tensor:
-        """Share of the true pixels at each place; ``bool [n, 8 p, 8 p]`` to ``[n, T]``."""
+    def _mean(self, planes: torch.Tensor) -> torch.Tensor:
+        """Mean of the pixels at each place; ``[n, 8 p, 8 p]`` to ``float32 [n, T]``."""
         n, p = len(planes), self.places
         return planes.float().view(n, p, TILE, p, TILE).mean((2, 4)).view(n, p * p)
 
-    def _labels(
-        self, scene: SceneBatch, segments: torch.Tensor, extra: Sequence[tuple[int, int, int]] = ()
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Kind, tint and middles by place, which objects can hardly be seen, and the label of each place."""
+    def view(self, scene: SceneBatch, segments: torch.Tensor, extra: Sequence[tuple[int, int, int]] = ()) -> View:
+        """What is seen in adverts.
+
+        Args:
+            scene: The n adverts.
+            segments: Label of each pixel, ``uint8 [n, S, S]``.
+            extra: Row, label and kind of what else was laid there.
+        """
         n, p = len(segments), self.places
         small = self._thinned(segments).view(n, p, TILE, p, TILE).long()
         place = torch.arange(n * p * p).view(n, p, 1, p, 1)
@@ -578,7 +525,7 @@ class World:
             table[row, at] = named
         tints = torch.zeros(n, N_LABELS, dtype=torch.long)
         tints[:, 1:-1] = scene.tint.long() + 1
-        return table.gather(1, label), tints.gather(1, label), centre, hidden, label
+        return View(table.gather(1, label), tints.gather(1, label), centre, hidden, label)
 
 
 def _arrivals(before: SceneBatch, after: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
