@@ -1,4 +1,4 @@
-"""What pairs say of things that came, went, are half done or in a wrong light, held against the exact judge."""
+"""What is said of things that came, went, are half done, mixed or in a wrong light, held against the exact judge."""
 
 from dataclasses import dataclass
 
@@ -98,3 +98,31 @@ def test_things_in_a_light_of_their_own_are_nothing(world: World, monkeypatch: p
     one = held(world, 3, Recipe(few=0.6, toned=0.0, half=0.0, astray=1.0), monkeypatch)
     rows = sorted({row for row, _ in one.slots(one.pairs.doubt)})
     assert share([one.new(row) <= set(one.pairs.sprite[row, 1].tolist()) for row in rows]) > 0.9
+
+
+def test_mixed_pictures_hold_what_the_exact_judge_finds(world: World, monkeypatch: pytest.MonkeyPatch):
+    one = held(world, 4, Recipe(few=0.4, toned=0.0, half=0.0, mixed=1.0), monkeypatch)
+    pairs, mixed = one.pairs, one.pairs.mixed
+    assert 0.5 < float(mixed.float().mean()) < 1.0
+    now, rows = pairs.sprite[:, 1], mixed[:, None]
+    objects = (now >= 0) & (now < world.kinds.n_objects) & ~pairs.hidden & rows
+    assert share([int(now[r, s]) in one.new(r) for r, s in one.slots(objects & (pairs.came == 1))]) == 1.0
+    assert share([int(now[r, s]) in one.new(r) for r, s in one.slots(objects & (pairs.came == 0))]) < 0.01
+    left = pairs.half & ~pairs.doubt & rows
+    assert share([one.gone[key] < 0.5 for key in one.slots(left) if key in one.gone]) == 1.0
+    gone = (pairs.sprite[:, 0] >= 0) & ~pairs.half & rows
+    assert share([one.gone[key] >= 0.5 for key in one.slots(gone) if key in one.gone]) > 0.97
+
+
+def test_mixed_places_show_what_is_found(world: World, monkeypatch: pytest.MonkeyPatch):
+    pairs = held(world, 5, Recipe(few=0.4, toned=0.0, half=0.0, mixed=1.0), monkeypatch).pairs
+    middles = []
+    for row in pairs.mixed.nonzero().flatten().tolist():
+        new = set(pairs.kind[row, (pairs.new[row] == 1)].tolist())
+        came = {int(j) for j, c in zip(pairs.sprite[row, 1], pairs.came[row], strict=True) if j >= 0 and c == 1}
+        assert new <= came
+        assert not bool((pairs.mess[row] & (pairs.centre[row] | (pairs.new[row] == 1))).any())
+        seen = [s for s in range(MAX_OBJECTS) if pairs.sprite[row, 1, s] >= 0 and not pairs.hidden[row, s]]
+        shown = set(pairs.kind[row, pairs.centre[row]].tolist())
+        middles += [int(pairs.sprite[row, 1, s]) in shown for s in seen]
+    assert share(middles) > 0.97

@@ -27,8 +27,7 @@ class Examined:
 
     Attributes:
         found: How surely each slot's object is recognised as a new one, ``float32 [n, MAX_OBJECTS]`` in [0, 1].
-        gone: How surely the object that stood there is gone, ``float32 [n, MAX_OBJECTS]``; -1 where it still stands
-            somewhere, or was none.
+        gone: How surely the object that stood there is gone, ``float32 [n, MAX_OBJECTS]``; -1 where it was not asked.
         remains: How much of it is still there, ``float32 [n, MAX_OBJECTS]``.
         text: How surely the headline is the new one, ``float32 [n]``; 1 if it is to stay.
         quality: Of the picture, ``float32 [n]``.
@@ -53,13 +52,19 @@ class Examiner:
         self._batch: TaskBatch | None = None
 
     def examine(
-        self, before: SceneBatch, after: SceneBatch, drawn: Mapping[str, torch.Tensor], pictures: torch.Tensor
+        self,
+        before: SceneBatch,
+        after: SceneBatch,
+        away: torch.Tensor,
+        drawn: Mapping[str, torch.Tensor],
+        pictures: torch.Tensor,
     ) -> Examined:
         """Measure edited pictures; their backgrounds must be the old ones.
 
         Args:
             before: The n adverts.
             after: And as they were edited.
+            away: Slots whose object was removed, replaced, moved or made smaller, ``bool [n, MAX_OBJECTS]``.
             drawn: The adverts' ``images``, ``plates``, ``segments`` and ``mattes``.
             pictures: ``uint8 [n, S, S, 3]``.
         """
@@ -72,7 +77,6 @@ class Examiner:
         batch.slots[:n], batch.light[:n], batch.background[:n] = before.sprite, before.light, before.kind
         batch.headline[:n], batch.headline_box[:n], batch.headline_panel[:n] = before.text, before.box, before.panel
         batch.requirements[:n] = 0
-        away = (before.sprite >= 0) & ~(before.sprite[:, :, None] == after.sprite[:, None]).any(2)
         for row, slot in away.nonzero().tolist():
             batch.requirements[row, slot] = torch.tensor([Kind.ABSENT, 0, slot, -1, 0], dtype=torch.int32)
         rewritten = before.text != after.text
@@ -145,10 +149,8 @@ def relabel(
     arrived = here & (came != 0) & (exact.found >= SURELY)
     lost = here & (came != 0) & (exact.found <= HARDLY)
     vague = here & (came != 0) & ~arrived & ~lost
-    stood = (was >= 0) & altered & ((came != 0) | ~here)
-    # what was moved or became smaller and is not found stands where it was
-    back = stood & torch.where(exact.gone < 0, ~arrived, exact.gone <= HARDLY)
-    unsure = stood & ~back & (exact.gone > HARDLY) & (exact.gone < SURELY)
+    back = (exact.gone >= 0) & (exact.gone <= HARDLY)
+    unsure = (exact.gone > HARDLY) & (exact.gone < SURELY)
     stays = back & ~arrived & ~vague & (exact.remains >= SURELY)
     pairs.sprite[rows, 1] = torch.where(stays, was, torch.where(lost, -1, now))
     pairs.came[rows] = torch.where(stays | lost, 0, torch.where(vague, -1, came))

@@ -76,7 +76,7 @@ def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torc
     logits = SHARP * tokens[..., KIND] @ codes.kinds.T
     weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0) * sure
     error = F.cross_entropy(logits.flatten(0, 1), aim.flatten(), reduction="none").view_as(weight)
-    kind = (weight * error).sum() / weight.sum()
+    kind = (weight * error).sum() / weight.sum().clamp_min(1.0)
     told = (pairs.tint >= 0) & sure
     tint = _mean(F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, pairs.tint[told], reduction="none"))
     heard = pairs.tone >= -1
@@ -87,7 +87,7 @@ def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torc
     known = (pairs.new >= 0) & (types == 0) & sure
     new = _mean(_doubt(12.0 * tokens[..., NEW][known], pairs.new[known].float()))
     sets = _doubt(24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS])
-    sets = (weight[..., None] * sets).sum() / weight.sum()  # nothing in narrow tokens
+    sets = (weight[..., None] * sets).sum() / weight.sum().clamp_min(1.0)  # nothing in narrow tokens
     type_ = _mean(F.cross_entropy(8.0 * tokens[..., TYPE][sure], types[sure], reduction="none"))
     apart = (tokens - truth) ** 2
     near = apart.sum(-1) - apart[..., NEW] * (pairs.new < 0) - apart[..., TINT].sum(-1) * (pairs.tint < -1)

@@ -325,7 +325,8 @@ class World:
         rows = mixed.nonzero().flatten()
         if len(rows):
             planes = {name: plane[rows] for name, plane in self._drawn["before", n].items()}
-            exact = self._examiner.examine(before.rows(rows), after.rows(rows), planes, drawn[rows])
+            away = (before.sprite >= 0) & ((after.sprite < 0) | (came != 0))
+            exact = self._examiner.examine(before.rows(rows), after.rows(rows), away[rows], planes, drawn[rows])
             views = self.view(before.rows(rows), was_seen[rows]), View(*(part[rows] for part in vars(view).values()))
             relabel(pairs, rows, exact, *views, share, self.kinds.types)
         return pairs
