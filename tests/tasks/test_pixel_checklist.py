@@ -158,6 +158,16 @@ def test_what_is_there_is_recognised(stage):
     assert seen(put(FREE, stage.carrot, PLACES[FREE])) == ([True, True, True], {stage.carrot})
 
 
+@pytest.mark.parametrize("slot", [BURGER, FREE])
+def test_what_is_recognised_is_in_its_box(stage, slot):
+    stage.set((Kind.ABSENT, BURGER, -1, 0))
+    found = stage.measure(put(slot, stage.carrot, PLACES[slot]))
+    ((top, left, bottom, right),) = found.find_boxes[0, found.finds[0] == stage.carrot].tolist()
+    y, x, edge, _ = (SIZE * number for number in PLACES[slot])
+    assert y - edge / 2 - 2 <= top < y < bottom <= y + edge / 2 + 2
+    assert x - edge / 2 - 2 <= left < x < right <= x + edge / 2 + 2
+
+
 def test_absent_and_not_back_elsewhere(stage):
     members = stage.members("hamburger")
     stage.set((Kind.ABSENT, BURGER, members, 0), kept=(CAR, TREE))
@@ -429,5 +439,10 @@ def test_measuring_is_independent_of_company_and_history(adverts):
     for name in ("requirements", "preserved", "preservation", "quality", "finds", "remains"):
         assert torch.equal(getattr(part, name), getattr(whole, name)[rows])
         assert torch.equal(getattr(again, name), getattr(whole, name))
+    there = whole.finds >= 0
+    assert bool(there.any())
+    for name in ("find_quality", "find_boxes"):
+        assert torch.equal(getattr(part, name)[there[rows]], getattr(whole, name)[rows][there[rows]])
+        assert torch.equal(getattr(again, name)[there], getattr(whole, name)[there])
     whole.quality[:] = 5.0
     assert again.quality.max() <= 1.0, "results are fresh"

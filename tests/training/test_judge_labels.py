@@ -107,22 +107,27 @@ def test_mixed_pictures_hold_what_the_exact_judge_finds(world: World, monkeypatc
     now, rows = pairs.sprite[:, 1], mixed[:, None]
     objects = (now >= 0) & (now < world.kinds.n_objects) & ~pairs.hidden & rows
     assert share([int(now[r, s]) in one.new(r) for r, s in one.slots(objects & (pairs.came == 1))]) == 1.0
-    assert share([int(now[r, s]) in one.new(r) for r, s in one.slots(objects & (pairs.came == 0))]) < 0.01
+    for row in mixed.nonzero().flatten().tolist():
+        assert one.new(row) <= {*now[row].tolist(), *pairs.others[row].tolist()}
     left = pairs.half & ~pairs.doubt & rows
     assert share([one.gone[key] < 0.5 for key in one.slots(left) if key in one.gone]) == 1.0
     gone = (pairs.sprite[:, 0] >= 0) & ~pairs.half & rows
-    assert share([one.gone[key] >= 0.5 for key in one.slots(gone) if key in one.gone]) > 0.97
+    assert share([one.gone[key] >= 0.5 for key in one.slots(gone) if key in one.gone]) == 1.0
 
 
 def test_mixed_places_show_what_is_found(world: World, monkeypatch: pytest.MonkeyPatch):
     pairs = held(world, 5, Recipe(few=0.4, toned=0.0, half=0.0, mixed=1.0), monkeypatch).pairs
-    middles = []
+    middles, parted = [], 0
     for row in pairs.mixed.nonzero().flatten().tolist():
-        new = set(pairs.kind[row, (pairs.new[row] == 1)].tolist())
+        fresh, changed, mess = pairs.new[row] == 1, pairs.changed[row], pairs.mess[row]
         came = {int(j) for j, c in zip(pairs.sprite[row, 1], pairs.came[row], strict=True) if j >= 0 and c == 1}
-        assert new <= came
-        assert not bool((pairs.mess[row] & (pairs.centre[row] | (pairs.new[row] == 1))).any())
+        assert set(pairs.kind[row, fresh].tolist()) <= came
+        assert not bool((mess & fresh).any())
+        # nothing is half done at places that are as they were, but for what is left of things
+        untouched = pairs.kind[row, mess & ~changed & (pairs.kind[row] < world.kinds.n_sprites)].tolist()
+        assert set(untouched) <= {int(j) for j in pairs.sprite[row, 0][pairs.half[row]]}
+        parted += len(untouched)
         seen = [s for s in range(MAX_OBJECTS) if pairs.sprite[row, 1, s] >= 0 and not pairs.hidden[row, s]]
         shown = set(pairs.kind[row, pairs.centre[row]].tolist())
         middles += [int(pairs.sprite[row, 1, s]) in shown for s in seen]
-    assert share(middles) > 0.97
+    assert parted > 0 and share(middles) > 0.9

@@ -607,6 +607,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
         pairs.half.tolist(),
         pairs.hidden.tolist(),
         pairs.doubt.tolist(),
+        pairs.others.tolist(),
         pairs.mess.any(1).tolist(),
         pairs.mixed.tolist(),
         pairs.quality.tolist(),
@@ -620,12 +621,11 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
     )
     found = []
     slots = range(MAX_OBJECTS)
-    for (was, now), dye, kept, came, half, hidden, doubt, *rest in table:
+    for (was, now), dye, kept, came, half, hidden, doubt, others, *rest in table:
         messy, mixed, quality, tone, color, ground, text, ground_changed, text_changed = rest
         here = [now[s] for s in slots if now[s] >= 0]
         sure = [now[s] for s in slots if now[s] >= 0 and not hidden[s]]
         halves = [was[s] for s in slots if half[s] and not doubt[s] and was[s] not in here]
-        doubtful = {was[s] for s in slots if half[s] and doubt[s]}
         found.append(
             _Facts(
                 now=here,
@@ -637,7 +637,7 @@ def _facts_of(pairs: Pairs) -> list[_Facts]:
                 messy=messy,
                 mixed=mixed,
                 quality=quality,
-                unclear={now[s] for s in slots if hidden[s]} | set(halves) | doubtful,
+                unclear={now[s] for s in slots if hidden[s]} | {was[s] for s in slots if half[s]} | set(others),
                 dyed=[(now[s], dye[s]) for s in slots if now[s] >= 0 and not hidden[s] and dye[s] >= -1],
                 kept=[now[s] for s in slots if kept[s] and not hidden[s]],
                 not_kept=[was[s] for s in slots if was[s] >= 0 and not kept[s]],

@@ -132,7 +132,7 @@ class Drawer:
         self._seed = (shop.seed * 1_000_003 + salt) * 1_000_003
         self._filled: dict[int, int] = {}
 
-    def draw(self, step: int, seen: bool = True) -> tuple[Pairs, random.Random, torch.Generator]:
+    def draw(self, step: int) -> tuple[Pairs, random.Random, torch.Generator]:
         """Pairs of a step, with random numbers for what else is needed."""
         numbers = torch.Generator().manual_seed(self._seed + step)
         dice = random.Random(self._seed + step)
@@ -141,9 +141,8 @@ class Drawer:
         if self._filled.get(which) != fill:
             world.refill(torch.Generator().manual_seed(self._seed - 1 - fill))
             self._filled[which] = fill
-        pairs = world.pairs(self.course.pairs, numbers, self.course.recipe, seen)
-        if seen:
-            pairs.after = _grained(pairs.after, numbers)
+        pairs = world.pairs(self.course.pairs, numbers, self.course.recipe)
+        pairs.after = _grained(pairs.after, numbers)
         return pairs, dice, numbers
 
 
@@ -210,7 +209,7 @@ def learn_language(shop: Workshop) -> tuple[Any, Aids]:
     asker = shop.asker(drawer.worlds[0].takes, course.rough)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        pairs, dice, numbers = drawer.draw(step, seen=False)
+        pairs, dice, numbers = drawer.draw(step)
         packed = pack(asker.ask(pairs, course.questions, dice))
         tokens = true_tokens(pairs, shop.words)
         tokens += TOKEN_NOISE * torch.randn(tokens.shape, generator=numbers)
@@ -302,7 +301,6 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
     asker = shop.asker(drawer.worlds[0].takes, course.rough)
     bench, balance = Bench(shop.words, course.tooled), Balance(course.weights)
     spoiler = Spoiler(bench)
-    world = next(world for world in drawer.worlds if world.stock.size == bench.engine.image_size)
     begun = -1
 
     def make(step: int) -> tuple[torch.Tensor, Pairs, Packed, list[Lot | None]]:
@@ -319,7 +317,7 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         edits = [bench.play(dice)]
         if course.spoiled:
             edits.append(spoiler.make(course.spoiled, dice, numbers))
-        places = [bench.places(edited, world) for edited in edits]
+        places = [bench.places(edited, drawer.worlds[0]) for edited in edits]
         edits[0].after = _grained(edits[0].after, numbers)
         return *drawn, [ask(*edited, dice) for edited in zip(edits, places, strict=True)]
 
@@ -334,7 +332,7 @@ def _teach(shop: Workshop, stage: Stage[Course], model: Any, aids: Aids, drawer:
         seen = mosaic(edited.before[keep], edited.after[keep], edge)
         return (
             seen,
-            Places(**{name: value[keep] for name, value in vars(places).items()}),
+            places.rows(keep),
             pack([asked[r] for r in keep]),
         )
 

@@ -65,7 +65,7 @@ def true_tokens(pairs: Places, words: Words) -> torch.Tensor:
 def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
     """Distance of image tokens from the truth, and its parts by name; narrow tokens say nothing of sets.
 
-    Of a place whose kind cannot be told only whether it was changed is learnt.
+    Of a place whose kind is not known only which place it is and, if that is, whether it was changed is learnt.
     """
     codes = words.codes
     last = FREE.start if tokens.shape[-1] == WIDE else FILL
@@ -80,18 +80,19 @@ def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torc
     told = (pairs.tint >= 0) & sure
     tint = _mean(F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, pairs.tint[told], reduction="none"))
     heard = pairs.tone >= -1
-    tone = _mean(_doubt(12.0 * (tokens[heard][..., TONE] - 0.5), truth[heard][..., TONE]))
-    marks = F.binary_cross_entropy_with_logits(12.0 * tokens[..., CHANGED], pairs.changed.float())
+    tone = _mean(_errors(12.0 * (tokens[heard][..., TONE] - 0.5), truth[heard][..., TONE]))
+    marks = _mean(_errors(12.0 * tokens[pairs.marked][..., CHANGED], pairs.changed[pairs.marked].float()))
     for at, mark in ((CENTRE, pairs.centre), (MESS, pairs.mess)):
-        marks = marks + _mean(_doubt(12.0 * (tokens[..., at][sure] - 0.5), mark[sure].float()))
+        marks = marks + _mean(_errors(12.0 * (tokens[..., at][sure] - 0.5), mark[sure].float()))
     known = (pairs.new >= 0) & (types == 0) & sure
-    new = _mean(_doubt(12.0 * tokens[..., NEW][known], pairs.new[known].float()))
-    sets = _doubt(24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS])
+    new = _mean(_errors(12.0 * tokens[..., NEW][known], pairs.new[known].float()))
+    sets = _errors(24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS])
     sets = (weight[..., None] * sets).sum() / weight.sum().clamp_min(1.0)  # nothing in narrow tokens
     type_ = _mean(F.cross_entropy(8.0 * tokens[..., TYPE][sure], types[sure], reduction="none"))
     apart = (tokens - truth) ** 2
     near = apart.sum(-1) - apart[..., NEW] * (pairs.new < 0) - apart[..., TINT].sum(-1) * (pairs.tint < -1)
-    near = _mean((near - apart[..., TONE].sum(-1) * ~heard[:, None])[sure])
+    near = near - apart[..., TONE].sum(-1) * ~heard[:, None] - apart[..., CHANGED] * ~pairs.marked[:, None]
+    near = _mean(near[sure])
     place = F.cross_entropy(24.0 * tokens[..., PLACE].transpose(1, 2), torch.arange(PLACES**2).expand(len(tokens), -1))
     total = kind + tint + 3.0 * tone + marks + new + 0.4 * sets + 0.3 * type_ + 0.3 * near + 0.1 * place
     parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "new": new, "sets": sets, "near": near}
@@ -100,12 +101,13 @@ def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torc
         whole = ~pairs.mess & sure
         found = {name: float(part.detach()) for name, part in parts.items()}
         for name, index in (("object", 0), ("background", 1), ("headline", 2)):
-            found[f"right_{name}"] = float(_mean(right[(types == index) & whole].float()))
-        found["right_new"] = float(_mean(((tokens[..., NEW] > 0.0) == (pairs.new == 1))[known].float()))
+            found[f"right_{name}"] = float(right[(types == index) & whole].float().mean())
+        found["right_new"] = float(((tokens[..., NEW] > 0.0) == (pairs.new == 1))[known].float().mean())
     return total, found
 
 
-def _doubt(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def _errors(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of each."""
     return F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
 
 

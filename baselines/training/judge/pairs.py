@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
+import torch.nn.functional as F
 
 
 @dataclass
@@ -12,31 +14,36 @@ class Places:
     """What is seen at each of T places of the mosaics of N pairs of pictures.
 
     Attributes:
-        kind: Kind at each place of the edited picture, ``int64 [N, T]``; -1 cannot be told, nor what depends on it.
-        tint: Colour there, ``int64 [N, T]``: 0 as drawn, otherwise 1 and more; -1 cannot be told,
-            -2 it is not known.
+        kind: Kind at each place of the edited picture, ``int64 [N, T]``; -1 is not known, nor what depends on it.
+        tint: Colour there, ``int64 [N, T]``: 0 as drawn, otherwise 1 and more; -1 nobody can tell, -2 is not known.
         changed: Whether the place was changed, apart from the look of the whole, ``bool [N, T]``.
+        marked: Whether ``changed`` is known, ``bool [N]``.
         centre: Whether an object's middle is there, ``bool [N, T]``.
-        mess: Whether something half done or in a light of its own is there, ``bool [N, T]``.
-        new: Whether an object there came with the edit, see ``came``, ``int64 [N, T]``.
-        tone: Look given to the whole picture, ``int64 [N]``; -1 none, -2 cannot be told.
+        mess: Whether something half done, half gone or in a light of its own is there, ``bool [N, T]``.
+        new: Whether an object there came with the edit, ``int64 [N, T]``: 1 if so, 0 not, -1 is not known.
+        tone: Look given to the whole picture, ``int64 [N]``; -1 none, -2 is not known.
     """
 
     kind: torch.Tensor
     tint: torch.Tensor
     changed: torch.Tensor
+    marked: torch.Tensor
     centre: torch.Tensor
     mess: torch.Tensor
     new: torch.Tensor
     tone: torch.Tensor
 
+    def rows(self, index: Sequence[int]) -> Places:
+        """What is seen in some of the pairs."""
+        return Places(**{f.name: getattr(self, f.name)[index] for f in fields(Places)})
+
 
 @dataclass
 class Pairs(Places):
-    """N pairs of drawn pictures and what was done.
+    """N pairs of drawn pictures and what was done; the kinds of all places are known.
 
     Attributes:
-        before: ``uint8 [N, S, S, 3]``; empty where nothing was drawn for the eye.
+        before: ``uint8 [N, S, S, 3]``.
         after: ``uint8 [N, S, S, 3]``.
         color: Named colour of the background as it is seen, ``int64 [N]``; -1 not clear.
         ground: Kind of background before and after, ``int64 [N, 2]``.
@@ -48,12 +55,13 @@ class Pairs(Places):
         kept: Whether the slot's object stands there as before, ``bool [N, MAX_OBJECTS]``.
         came: Whether the slot's object came with the edit, ``int64 [N, MAX_OBJECTS]``: 1 if it was nowhere before,
             or elsewhere, or is so much smaller now that the exact judge takes it for another; 0 not; -1 in between.
-        half: Whether the slot's object is half removed or replaced, ``bool [N, MAX_OBJECTS]``.
+        half: Whether the slot's object of before is not cleanly gone, though not there, either,
+            ``bool [N, MAX_OBJECTS]``.
         hidden: Whether too little of the slot's object is seen to be asked about, or it came in a colour that is not
             its own and is nothing to the exact judge, ``bool [N, MAX_OBJECTS]``.
-        doubt: Whether nobody can say if the slot's object of before is gone, since what came there stands in another
-            light than the picture's things and is none of them, or as it is mixed with what was before,
-            ``bool [N, MAX_OBJECTS]``.
+        doubt: Whether the exact judge is divided about that, ``bool [N, MAX_OBJECTS]``: it is of what was replaced by
+            a thing in another light than the picture's, and of some of what is mixed with what was before.
+        others: Things that it recognises beside those of the slots, ``int64 [N, MAX_FINDS]``; -1 none.
         mixed: Whether the edited picture is mixed with what was before, and what its objects are is told by the exact
             judge, ``bool [N]``.
         quality: Whether nothing in the picture is half done, ``int64 [N]``: 1 if so, 0 not, -1 in between.
@@ -73,6 +81,7 @@ class Pairs(Places):
     half: torch.Tensor
     hidden: torch.Tensor
     doubt: torch.Tensor
+    others: torch.Tensor
     mixed: torch.Tensor
     quality: torch.Tensor
 
@@ -86,7 +95,8 @@ class View:
         tint: ``int64 [n, T]``, see :class:`Pairs`.
         centre: Whether an object's middle is there, ``bool [n, T]``.
         hidden: Which objects can hardly be seen, ``bool [n, MAX_OBJECTS]``.
-        label: Label of what is seen, ``int64 [n, T]``: 0 the background, from 1 on the objects by slot.
+        label: Label of what is seen, ``int64 [n, T]``: 0 the background, then the objects by slot, then the headline,
+            and from there on what else was laid there.
     """
 
     kind: torch.Tensor
@@ -94,6 +104,22 @@ class View:
     centre: torch.Tensor
     hidden: torch.Tensor
     label: torch.Tensor
+
+    def at(self, values: torch.Tensor, rest: float = 0) -> torch.Tensor:
+        """The value of the slot that is seen at each place.
+
+        Args:
+            values: ``[n, MAX_OBJECTS]``.
+            rest: Value of all else.
+
+        Returns:
+            ``[n, T]``.
+        """
+        return F.pad(values, (1, 1), value=rest).gather(1, self.label.clamp_max(values.shape[1] + 1))
+
+    def rows(self, index: torch.Tensor) -> View:
+        """What is seen in some of the adverts."""
+        return View(*(getattr(self, f.name)[index] for f in fields(View)))
 
 
 @dataclass(frozen=True)
@@ -108,8 +134,8 @@ class Recipe:
         astray: Share of the pairs with coloured light in which some new things stand in none, and an eighth of that of
             the others, in a coloured one; not under a look, nor beside what is done by half. It makes such light up to
             three times as frequent.
-        mixed: Share of the other pairs, if background and look are the old ones, in which the edited picture is mixed
-            with what was before.
+        mixed: Share of the pairs that keep background, light and look, and in which nothing is done by half or in a
+            light of its own, whose edited picture is mixed with what was before.
         alike: Share of adverts with many objects of the same sets.
         crowded: Share of adverts with hardly a free site.
         strips: Share of pictures without objects and with several headlines, to learn to read from.

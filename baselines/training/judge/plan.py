@@ -126,7 +126,7 @@ FULL = Preset(
             ((1000, 1.0, 0.9),),
             8,
             (5e-4, 5e-4),
-            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.5, astray=0.9),
+            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.25, astray=0.9, mixed=0.5),
             questions=6,
             counts=3,
             sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),

@@ -8,13 +8,19 @@ import torch.nn.functional as F
 from baselines.training.judge.examined import HARDLY, SURELY
 from baselines.training.judge.pairs import Places
 from baselines.training.judge.world import World
-from imgedit_gym.core.checklist import COLUMNS, MAX_OBJECTS, Kind
+from imgedit_gym.core.checklist import COLUMNS, LABEL_BACKGROUND, N_LABELS, Kind
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
 
 EVERY = 3
 """Of places that were not changed, which hold nothing to learn that drawn pairs do not show, one in so many is told."""
+
+LEFT = 0.25
+"""Share of a thing's places that must be as they were for it to be half there."""
+
+MOST = 0.7
+"""Share of places from which on it may be that the look of the whole was changed."""
 
 RIM = 0.12
 """Share of a found thing's box along each side where the thing is not surely what is seen."""
@@ -31,12 +37,15 @@ def recognised(
     """What stands where in edited pictures of tasks.
 
     Args:
-        world: Knows what can be seen; for pictures of this size.
+        world: Knows what can be seen.
         batch: The tasks.
         scene: Their adverts as numbers.
         rows: Which of them the pictures belong to, ``int64 [n]``.
         canvas: The pictures, ``uint8 [n, S, S, 3]``.
         seen: What the exact judge found in them.
+
+    Returns:
+        What it tells: what still stands, what came, what is half gone, and bare ground where that is the old one.
     """
     n, p, size = len(rows), world.places, canvas.shape[1]
     was = world.view(scene.rows(rows), batch.segments[rows])
@@ -47,24 +56,25 @@ def recognised(
     for i, r in (wanted[..., 0] == int(Kind.ABSENT)).nonzero().tolist():
         gone[i, wanted[i, r, COLUMNS.index("slot")]] = seen.requirements[i, r]
 
-    def at(values: torch.Tensor, rest: float) -> torch.Tensor:
-        return F.pad(values, (1, 1), value=rest).gather(1, was.label.clamp_max(MAX_OBJECTS + 1))
-
-    thing = at((slots >= 0).float(), 0.0) > 0
-    stays = thing & (at(seen.remains, 0.0) >= SURELY)
-    left = at(gone, -1.0)
-    kind, new = was.kind.clone(), torch.zeros_like(was.kind)
-    # what was changed is known where an object still stands, and where one is gone and nothing came
-    turn = (torch.arange(n)[:, None] + torch.arange(p * p)) % EVERY == 0
-    known = torch.where(changed, stays | (thing & (left >= 0) & ((left >= SURELY) | (left <= HARDLY))), turn)
-    cleared = thing & changed & ~stays & (left >= SURELY)
-    ground = (world.kinds.n_sprites + batch.background[rows].long())[:, None]
-    kind = torch.where(cleared, torch.where(batch.background[rows][:, None] >= 0, ground, -1), kind)
-    mess = thing & changed & ~stays & (left >= 0) & (left <= HARDLY)
-    kind = torch.where(known, kind, -1)
+    thing = was.at(slots >= 0)
+    stays = thing & (was.at(seen.remains) >= SURELY)
+    # it is also said not to be gone where something forbidden came instead
+    areas = F.one_hot(was.label, N_LABELS)[..., 1:-1]
+    left = (areas * ~changed[..., None]).sum(1) >= LEFT * areas.sum(1)
+    half = was.at((gone >= 0) & (gone <= HARDLY) & left) & ~stays
+    cleared = was.at(gone >= SURELY) & changed & ~stays
+    bare = (batch.keep[rows, LABEL_BACKGROUND] > 0) & (seen.preserved[:, LABEL_BACKGROUND] >= SURELY)
+    ground = torch.where(bare, world.kinds.n_sprites + batch.background[rows].long(), -1)[:, None]
+    tick = torch.arange(p)
+    turn = (torch.arange(n)[:, None] + (tick[:, None] + tick).flatten()) % EVERY == 0
+    # a thing of which a part was changed is seen where nothing was
+    known = torch.where(changed, stays, half | (turn & (stays | ~thing)))
+    kind = torch.where(known, was.kind, torch.where(cleared, ground, -1))
+    new = torch.zeros_like(kind)
+    mess = half & ~changed
     tint = torch.where(changed, -2, torch.where(thing, was.tint, -2))
     centre = was.centre & ~mess & ~cleared
-    middle = (torch.arange(p) + 0.5) * size / p
+    middle = (tick + 0.5) * size / p
     for f in range(seen.finds.shape[1]):
         found = seen.finds[:, f] >= 0
         if not bool(found.any()):
@@ -86,6 +96,8 @@ def recognised(
         kind=kind,
         tint=tint,
         changed=changed,
+        # a look changes all of the picture, which is not what is meant
+        marked=changed.float().mean(1) < MOST,
         centre=centre,
         mess=mess,
         new=new,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from baselines.training.judge.examined import Examiner, relabel, shares_of_old
+from baselines.training.judge.examined import Examiner
 from baselines.training.judge.kinds import Kinds
 from baselines.training.judge.looks import give_looks
+from baselines.training.judge.mixed import relabel, shares_of_old
 from baselines.training.judge.pairs import Pairs, Recipe, View
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS
@@ -18,6 +19,7 @@ from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.judges.vlm.mosaic import TILE
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 from imgedit_gym.tasks.adverts.source import Adverts
+from imgedit_gym.tasks.measure.constants import MAX_FINDS
 
 LUMA = (0.299, 0.587, 0.114)
 N_LABELS = MAX_OBJECTS + 2
@@ -71,14 +73,13 @@ class World:
 
     # ------------------------------------------------------------------ adverts as numbers
 
-    def pairs(self, n: int, draw: torch.Generator, recipe: Recipe, seen: bool = True) -> Pairs:
+    def pairs(self, n: int, draw: torch.Generator, recipe: Recipe) -> Pairs:
         """Make pairs.
 
         Args:
             n: How many.
             draw: Random numbers.
             recipe: How.
-            seen: Whether the pictures are needed, or only what is known of them.
         """
         lit = (self._pool.light - 1.0).abs().mean(1) > LIGHT_GAP
         liking = torch.where(lit, 1.0 + 2.0 * recipe.astray, 1.0)
@@ -89,7 +90,7 @@ class World:
         after = before.rows(torch.arange(n))
         half, cut = self._edit(before, after, spare, draw, recipe)
         after.sprite[strips] = -1
-        return self._finish(before, after, half, cut, strips, draw, recipe, seen)
+        return self._finish(before, after, half, cut, strips, draw, recipe)
 
     def _furnish(self, scene: SceneBatch, draw: torch.Generator, recipe: Recipe) -> torch.Tensor:
         """Put objects into adverts; returns others that could be there, ``int64 [n, spare]``."""
@@ -240,7 +241,6 @@ class World:
         strips: torch.Tensor,
         draw: torch.Generator,
         recipe: Recipe,
-        seen: bool,
     ) -> Pairs:
         n = len(after)
         old, _, was_seen = self._draw(before, "before")
@@ -259,26 +259,25 @@ class World:
             drawn, mess_area, left = self._half_done(before, after, half, cut, rows, drawn, draw)
         ground_changed = (before.kind != after.kind) | (before.variant != after.variant)
         ground_changed |= (before.palette != after.palette).flatten(1).any(1) & (after.kind < len(PATTERNS))
-        apart = ~(ground_changed | toned | strips | (half | cut | astray).any(1) | (before.light != after.light).any(1))
-        mixed = apart & (torch.rand(n, generator=draw) < recipe.mixed) if recipe.mixed else torch.zeros_like(apart)
+        mixed = ~(ground_changed | toned | strips | (half | cut | astray).any(1) | (before.light != after.light).any(1))
+        mixed &= (torch.rand(n, generator=draw) < recipe.mixed) if recipe.mixed else False
         share = self._mix(old, drawn, mixed.nonzero().flatten(), draw)
         changed = self.changed(old, drawn)
         mess = self._mean(self._thinned(mess_area)) > 0.15
         view = self.view(after, segments, extra)
-        kind, tint, centre, hidden, label = view.kind, view.tint, view.centre, view.hidden, view.label
-        at = label.clamp_max(N_LABELS - 1)
-        new = F.pad(came, (1, 1)).gather(1, at)
+        kind, tint, centre, hidden = view.kind.clone(), view.tint.clone(), view.centre, view.hidden
+        new = view.at(came)
         if len(rows):
             # what is half removed is still what it was, but has no middle
             kind[rows] = torch.where(mess[rows], left, kind[rows])
             tint[rows] = torch.where(mess[rows], -1, tint[rows])
-            centre &= ~mess
+            centre = centre & ~mess
             new[mess] = 0
         # half a thing or one in a light of its own is none; what stood there before is not cleanly gone
         none = astray | cut
-        strange = F.pad(none, (1, 1)).gather(1, at)
+        strange = view.at(none)
         ground = self.kinds.n_sprites + after.kind.long()[:, None]
-        stood = F.pad(torch.where(before.sprite >= 0, before.sprite.long(), ground), (1, 1)).gather(1, at)
+        stood = view.at(torch.where(before.sprite >= 0, before.sprite.long(), ground))
         kind = torch.where(strange, stood, kind)
         mess, centre, new = mess | strange, centre & ~strange, torch.where(strange, 0, new)
         tone = torch.where(toned, torch.randint(len(TONES), (n,), generator=draw), -1)
@@ -303,6 +302,7 @@ class World:
             kind=kind,
             tint=tint,
             changed=changed,
+            marked=torch.ones(n, dtype=torch.bool),
             centre=centre,
             mess=mess,
             new=new,
@@ -319,16 +319,12 @@ class World:
             half=half | (none & (before.sprite >= 0)),
             hidden=(hidden | ((came == 1) & (after.tint >= 0))) & ~none,
             doubt=astray,
+            others=torch.full((n, MAX_FINDS), -1),
             mixed=mixed,
             quality=torch.where(astray.any(1), -1, torch.where((half | cut).any(1), mess.any(1).long() - 1, 1)),
         )
-        rows = mixed.nonzero().flatten()
-        if len(rows):
-            planes = {name: plane[rows] for name, plane in self._drawn["before", n].items()}
-            away = (before.sprite >= 0) & ((after.sprite < 0) | (came != 0))
-            exact = self._examiner.examine(before.rows(rows), after.rows(rows), away[rows], planes, drawn[rows])
-            views = self.view(before.rows(rows), was_seen[rows]), View(*(part[rows] for part in vars(view).values()))
-            relabel(pairs, rows, exact, *views, share, self.kinds.types)
+        if bool(mixed.any()):
+            self._judge_mixed(pairs, before, after, self.view(before, was_seen), view, share)
         return pairs
 
     def _mix(self, old: torch.Tensor, drawn: torch.Tensor, rows: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
@@ -337,6 +333,18 @@ class World:
         new = drawn[rows].float()
         drawn[rows] = (new + share[..., None] * (old[rows].float() - new)).round().to(torch.uint8)
         return self._mean(self._thinned(share))
+
+    def _judge_mixed(
+        self, pairs: Pairs, before: SceneBatch, after: SceneBatch, was_seen: View, seen: View, share: torch.Tensor
+    ) -> None:
+        """Let the exact judge say what can be seen in the pictures that were mixed."""
+        rows = pairs.mixed.nonzero().flatten()
+        self._examiner.room_for(len(before))
+        planes = {name: plane[rows] for name, plane in self._drawn["before", len(before)].items()}
+        away = (before.sprite >= 0) & ((after.sprite < 0) | (pairs.came != 0))
+        scenes = before.rows(rows), after.rows(rows)
+        exact = self._examiner.examine(*scenes, away[rows], planes, pairs.after[rows])
+        relabel(pairs, rows, exact, was_seen.rows(rows), seen.rows(rows), share, self.kinds.types)
 
     def _go_astray(
         self,

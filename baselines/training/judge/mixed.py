@@ -1,0 +1,106 @@
+"""Pictures that are partly what was before the edit: faded all over, or old on one side of a line."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from baselines.training.judge.examined import HARDLY, SURELY, Examined
+from baselines.training.judge.pairs import Pairs, View
+from imgedit_gym.core.checklist import LABEL_HEADLINE
+
+OLD = 0.1, 0.75
+"""Least and most of what was before that is left all over a faded picture."""
+
+SEEN = 0.05
+"""Share of what was before from which on it can be seen at a place."""
+
+
+def shares_of_old(old: torch.Tensor, new: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """How much of each pixel is to stay as it was: as much all over, or all of it on one side of a line.
+
+    Args:
+        old: Pictures before the edit, ``uint8 [n, S, S, 3]``.
+        new: And after it.
+        draw: Random numbers.
+
+    Returns:
+        ``float32 [n, S, S]`` in [0, 1].
+    """
+    n, size = len(old), old.shape[1]
+    faded = OLD[0] + (OLD[1] - OLD[0]) * torch.rand(n, generator=draw)
+    # half of the lines are upright or level
+    quarter = math.pi / 2
+    angle = math.tau * torch.rand(n, generator=draw)
+    angle = torch.where(torch.rand(n, generator=draw) < 0.5, (angle / quarter).floor() * quarter, angle)
+    ticks = (torch.arange(size) + 0.5) / size - 0.5
+    depth = ticks[None, :, None] * angle.sin()[:, None, None] + ticks * angle.cos()[:, None, None]
+    border = 0.25 + 0.5 * torch.rand(n, generator=draw)
+    changed = (old != new).any(-1)
+    for row in range(n):
+        found = depth[row][changed[row]]
+        border[row] = found.quantile(float(border[row])) if len(found) else 0.0
+    parted = (torch.rand(n, generator=draw) < 0.5)[:, None, None]
+    return torch.where(parted, (depth > border[:, None, None]).float(), faded[:, None, None])
+
+
+def relabel(
+    pairs: Pairs,
+    rows: torch.Tensor,
+    exact: Examined,
+    before: View,
+    after: View,
+    share: torch.Tensor,
+    types: torch.Tensor,
+) -> None:
+    """Write into pairs that were mixed with what was before what the exact judge says of them.
+
+    Args:
+        pairs: The pairs, with what is known of them if they are not mixed.
+        rows: Which were, ``int64 [n]``.
+        exact: What it says.
+        before: What was seen in them before the edit.
+        after: And after it, had they not been mixed.
+        share: How much of each place is as it was, ``float32 [n, T]``.
+        types: Whether a kind is an object, a background or a headline, ``int64 [kinds]``.
+    """
+    was, now = pairs.sprite[rows].unbind(1)
+    came, changed = pairs.came[rows], pairs.changed[rows]
+    altered = (was != now) | (came != 0) | ((was >= 0) & ~pairs.kept[rows])
+    coming = (now >= 0) & (came != 0)
+    arrived = coming & (exact.found >= SURELY)
+    lost = coming & (exact.found <= HARDLY)
+    vague = coming & ~arrived & ~lost
+    gone = exact.gone >= SURELY
+    back = (exact.gone >= 0) & (exact.gone <= HARDLY)
+    unsure = (exact.gone > HARDLY) & ~gone
+    stays = back & ~arrived & ~vague & (exact.remains >= SURELY)
+    text_told = exact.text >= SURELY
+    # things, by slot
+    pairs.sprite[rows, 1] = torch.where(stays, was, torch.where(lost, -1, now))
+    pairs.came[rows] = torch.where(stays | lost, 0, torch.where(vague, -1, torch.where(arrived, 1, came)))
+    pairs.half[rows] = (back & ~stays) | unsure
+    pairs.doubt[rows] = unsure
+    pairs.hidden[rows] = torch.where(stays, before.hidden, (pairs.hidden[rows] & ~lost) | vague)
+    pairs.dye[rows] = torch.where(altered & ~arrived, -2, pairs.dye[rows])
+    pairs.others[rows] = exact.others
+    pairs.text[rows, 1] = torch.where(text_told, pairs.text[rows, 1], -1)
+    pairs.quality[rows] = torch.where(exact.quality >= 0.9, 1, torch.where(exact.quality < 0.45, 0, -1))
+    # places: what has come, what stands there still, and what is left of things or has come by half
+    there = after.at(arrived) & (changed | (share < 0.5))
+    still = before.at(stays) & ~there
+    rest = before.at(back & ~stays) & (share > SEEN)
+    rest = (rest | (after.at(lost) & changed & ~still)) & ~there
+    old = ~there & (still | rest | after.at(lost) | ((share > 0.5) & ~before.at(gone)))
+    kind = torch.where(old, before.kind, pairs.kind[rows])
+    tint = torch.where(old, before.tint, pairs.tint[rows])
+    told = there | still | ~(after.at(altered) | before.at(altered))
+    color = torch.where(pairs.color[rows] >= 0, pairs.color[rows] + 1, -1)[:, None]
+    written = (before.label == LABEL_HEADLINE) | (after.label == LABEL_HEADLINE)
+    pairs.kind[rows] = kind
+    tint = torch.where(rest, -1, torch.where(told, tint, -2))
+    pairs.tint[rows] = torch.where((types[kind] == 1) & ~rest, color, tint)
+    pairs.mess[rows] = rest | (written & ~text_told[:, None])
+    pairs.centre[rows] = torch.where(old, before.centre, after.centre) & ~rest
+    pairs.new[rows] = torch.where(there, 1, torch.where(after.at(vague) & ~old, -1, 0))
