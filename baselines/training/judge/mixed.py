@@ -28,21 +28,35 @@ def shares_of_old(old: torch.Tensor, new: torch.Tensor, draw: torch.Generator) -
     Returns:
         ``float32 [n, S, S]`` in [0, 1].
     """
-    n, size = len(old), old.shape[1]
+    n = len(old)
     faded = OLD[0] + (OLD[1] - OLD[0]) * torch.rand(n, generator=draw)
     # half of the lines are upright or level
     quarter = math.pi / 2
     angle = math.tau * torch.rand(n, generator=draw)
     angle = torch.where(torch.rand(n, generator=draw) < 0.5, (angle / quarter).floor() * quarter, angle)
-    ticks = (torch.arange(size) + 0.5) / size - 0.5
-    depth = ticks[None, :, None] * angle.sin()[:, None, None] + ticks * angle.cos()[:, None, None]
-    border = 0.25 + 0.5 * torch.rand(n, generator=draw)
+    part = 0.25 + 0.5 * torch.rand(n, generator=draw)
+    share = faded[:, None, None].expand(old.shape[:3]).clone()
+    for row in (torch.rand(n, generator=draw) < 0.5).nonzero().flatten().tolist():
+        share[row] = beyond(old[row], new[row], float(angle[row]), float(part[row])).float()
+    return share
+
+
+def beyond(old: torch.Tensor, new: torch.Tensor, angle: float, part: float) -> torch.Tensor:
+    """The side of a line on which an edit is left out.
+
+    Args:
+        old: A picture before it, ``uint8 [S, S, 3]``.
+        new: And after it.
+        angle: Direction of that side, in radians.
+        part: Share of what was changed that is on the other one.
+
+    Returns:
+        ``bool [S, S]``; nowhere if nothing was changed.
+    """
     changed = (old != new).any(-1)
-    for row in range(n):
-        found = depth[row][changed[row]]
-        border[row] = found.quantile(float(border[row])) if len(found) else 0.0
-    parted = (torch.rand(n, generator=draw) < 0.5)[:, None, None]
-    return torch.where(parted, (depth > border[:, None, None]).float(), faded[:, None, None])
+    ticks = torch.arange(len(old), dtype=torch.float32)
+    depth = ticks[:, None] * math.sin(angle) + ticks * math.cos(angle)
+    return depth > depth[changed].quantile(part) if bool(changed.any()) else torch.zeros_like(changed)
 
 
 def relabel(

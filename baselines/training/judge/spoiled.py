@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from baselines.training.judge.looks import LUMA, give_looks
+from baselines.training.judge.mixed import beyond
 from baselines.training.judge.tooled import Bench, Edited
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.core.checklist import COLUMNS, Kind
@@ -292,16 +293,10 @@ class _Advert:
 
 def _parted(source: torch.Tensor, base: torch.Tensor, dice: random.Random) -> torch.Tensor:
     """One side of what changed as in ``base``, the other as in the source."""
-    changed = (source != base).any(-1)
-    if not bool(changed.any()):
-        return base
-    angle, size = dice.uniform(0, 2 * math.pi), len(source)
-    ticks = torch.arange(size, dtype=torch.float32)
+    angle = dice.uniform(0, 2 * math.pi)
     if dice.random() < 0.5:
         angle = dice.randrange(4) * math.pi / 2
-    depth = ticks[:, None] * math.sin(angle) + ticks * math.cos(angle)
-    border = depth[changed].quantile(dice.uniform(0.25, 0.75))
-    return torch.where((depth <= border)[..., None], base, source)
+    return torch.where(beyond(source, base, angle, dice.uniform(0.25, 0.75))[..., None], source, base)
 
 
 def _levels(picture: torch.Tensor) -> torch.Tensor:
