@@ -13,7 +13,7 @@ from baselines.training.judge.looks import give_looks
 from baselines.training.judge.mixed import relabel, shares_of_old
 from baselines.training.judge.pairs import Pairs, Recipe, View
 from imgedit_gym.art.backgrounds import VARIANTS
-from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, N_LABELS
 from imgedit_gym.core.names import COLORS, OBJECT_COLORS, PATTERNS, TONES
 from imgedit_gym.core.rng import KEY_BITS
 from imgedit_gym.judges.vlm.mosaic import TILE
@@ -22,7 +22,6 @@ from imgedit_gym.tasks.adverts.source import Adverts
 from imgedit_gym.tasks.measure.constants import MAX_FINDS
 
 LUMA = (0.299, 0.587, 0.114)
-N_LABELS = MAX_OBJECTS + 2
 LIGHT_GAP = 0.2
 """Mean difference of two lights: what stands in a light further from its picture's is nothing to the exact judge."""
 
