@@ -276,7 +276,7 @@ def test_balance_asks_some_kinds_more_often(words: Words):
 def test_what_is_banned_in_the_place_of_a_thing_is_asked_about(words: Words):
     world, forms = World(words.kinds, 72, 9, pool=32), {"banned": (("{x}: {l}",), ())}
     asker, reasons = Asker(words, world.takes, forms, drop=0.0, shares={"banned": 1.0}), Counter()
-    pairs = world.pairs(96, torch.Generator().manual_seed(0), Recipe(few=0.3), seen=False)
+    pairs = world.pairs(96, torch.Generator().manual_seed(0), Recipe(few=0.3))
     colon = words.ids[":"]
     for row, questions in enumerate(asker.ask(pairs, 6, random.Random(0))):
         was, now = ({j for j in side if j >= 0} for side in pairs.sprite[row].tolist())

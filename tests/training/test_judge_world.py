@@ -90,10 +90,10 @@ def test_what_came_is_told_from_what_was_there(world: World):
 def test_things_in_a_light_of_their_own_are_none(world: World):
     recipe = Recipe(few=0.0, toned=0.3, half=0.0, astray=1.0)
     pairs = made(world, 9, n=96, recipe=recipe)
-    assert 10 < int(pairs.astray.sum()) < int((pairs.sprite[:, 1] >= 0).sum()) // 4
-    assert bool((pairs.tone[pairs.astray.any(1)] == -1).all())  # under a look light cannot be told
+    assert 10 < int(pairs.doubt.sum()) < int((pairs.sprite[:, 1] >= 0).sum()) // 4
+    assert bool((pairs.tone[pairs.doubt.any(1)] == -1).all())  # under a look light cannot be told
     replaced = 0
-    for row, slot in pairs.astray.nonzero().tolist():
+    for row, slot in pairs.doubt.nonzero().tolist():
         was = int(pairs.sprite[row, 0, slot])
         assert int(pairs.sprite[row, 1, slot]) == -1 and bool(pairs.half[row, slot]) == (was >= 0)
         if was >= 0 and was not in pairs.sprite[row, 1].tolist():
