@@ -84,7 +84,11 @@ def test_new_things_are_where_the_exact_judge_found_them(edits: list[Shown]):
 
 def test_of_a_thing_that_is_half_gone_the_rest_is_seen(bench: Bench, world: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(spoiled, "WAYS", {"parted": 1.0})
-    edited = spoiled.Spoiler(bench).make(96, random.Random(2), torch.Generator().manual_seed(0))
+    dice = random.Random(2)
+    bench.begin(5)
+    for _ in range(3):
+        bench.play(dice)
+    edited = spoiled.Spoiler(bench).make(144, dice, torch.Generator().manual_seed(0))
     places = bench.places(edited, world)
     for row, place in places.mess.nonzero().tolist():
         assert int(places.kind[row, place]) in bench.engine.batch.slots[edited.rows[row]].tolist()
@@ -105,6 +109,7 @@ def test_bare_ground_is_told_only_where_it_is_the_old_one(edits: list[Shown], wo
 
 
 def test_a_look_does_not_say_what_was_changed(bench: Bench, world: World):
+    bench.begin(6)
     rows = torch.arange(4)
     darker = (bench.engine.batch.images[rows].float() * 0.8).to(torch.uint8)
     places = bench.places(bench.edited(darker, rows, random.Random(0)), world)
