@@ -12,6 +12,9 @@ from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 from imgedit_gym.tasks.adverts.source import Adverts
 
+CLEAN, SPOILT = 0.9, 0.45
+"""Quality from which on nothing in a picture is half done, and below which something surely is."""
+
 SURELY, HARDLY = 0.65, 0.35
 """What is true at least as surely as the first is true, what is so no more than the second is not."""
 

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from baselines.training.judge.examined import HARDLY, SURELY, Examined
+from baselines.training.judge.examined import CLEAN, HARDLY, SPOILT, SURELY, Examined
 from baselines.training.judge.pairs import Pairs, View
 from imgedit_gym.core.checklist import LABEL_HEADLINE
 
@@ -100,7 +100,7 @@ def relabel(
     pairs.dye[rows] = torch.where(altered & ~arrived, -2, pairs.dye[rows])
     pairs.others[rows] = exact.others
     pairs.text[rows, 1] = torch.where(text_told, pairs.text[rows, 1], -1)
-    pairs.quality[rows] = torch.where(exact.quality >= 0.9, 1, torch.where(exact.quality < 0.45, 0, -1))
+    pairs.quality[rows] = torch.where(exact.quality >= CLEAN, 1, torch.where(exact.quality < SPOILT, 0, -1))
     # places: what has come, what stands there still, and what is left of things or has come by half
     there = after.at(arrived) & (changed | (share < 0.5))
     still = before.at(stays) & ~there

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from baselines.training.judge.asking import Asked, Shown, Slots, Wordings
+from baselines.training.judge.examined import CLEAN, SPOILT
 from baselines.training.judge.pairs import Places
 from baselines.training.judge.recognised import recognised
 from baselines.training.judge.vocabulary import Words
@@ -196,8 +197,8 @@ class Bench:
                 found.append(("kept", {"x": self.words.encode(name)}, value >= 0.5))
                 if value >= 0.5 and label not in (LABEL_BACKGROUND, LABEL_HEADLINE) and dice.random() < 0.3:
                     found.append(("absent", {"x": self.words.encode(name)}, False))
-        if not 0.45 < quality < 0.9:
-            found.append(("quality", {}, quality >= 0.9))
+        if not SPOILT < quality < CLEAN:
+            found.append(("quality", {}, quality >= CLEAN))
         return found
 
     def _slots(self, texts: dict[str, str], dice: random.Random) -> Slots:
