@@ -101,11 +101,11 @@ photographs.
 Data: adverts of the split `train` alone, drawn by the package's renderer before and after edits (removed, replaced,
 recoloured, moved, swapped, resized, half-removed and half-replaced objects, new ones in a light that is not the
 picture's, other backgrounds, headlines and looks, several at once), with answers known from the renderer, which
-follow the exact judge's rules for such things; some of them faded into what was before, or left as they were on one
-side of a line, with the exact judge's answers. From the stage `joint` on also adverts edited step by step with the
-package's own tools, rightly and wrongly, and pictures that are harder to judge (drawn with forbidden, wrong, moved,
-swapped or resized things, with one side edited and the other not, blended with the source, blank, noisy, emptied, or of
-another task), with the answers of the exact checklist judge, and with what its measurement recognises at each place.
+follow the exact judge's rules for such things. From the stage `joint` on some of these are faded into what was before,
+or left as they were on one side of a line, and there are also adverts edited step by step with the package's own tools,
+rightly and wrongly, and pictures that are harder to judge (drawn with forbidden, wrong, moved, swapped or resized
+things, with one side edited and the other not, blended with the source, blank, noisy, emptied, or of another task): all
+with the answers of the exact checklist judge, and with what its measurement recognises at each place.
 Questions are balanced by kind and answer. Nothing was downloaded.
 
 | stage | updates | pictures in each | CPU minutes |

@@ -40,69 +40,69 @@ MOST = 7
 """Counts from here on are one class."""
 
 
-def true_tokens(pairs: Places, words: Words) -> torch.Tensor:
+def true_tokens(places: Places, words: Words) -> torch.Tensor:
     """The image tokens that a perfect vision half would write, ``float32 [n, T, WIDE]``."""
     codes, kinds = words.codes, words.kinds
-    n, places = pairs.kind.shape
-    tokens = torch.zeros(n, places, WIDE)
-    kind = pairs.kind.clamp_min(0)
+    n, tiles = places.kind.shape
+    tokens = torch.zeros(n, tiles, WIDE)
+    kind = places.kind.clamp_min(0)
     tokens[..., KIND] = codes.kinds[kind]
-    tokens[..., TINT] = codes.tints[pairs.tint.clamp_min(0)] * (pairs.tint >= 0)[..., None]
-    toned = pairs.tone >= 0
-    tokens[..., TONE] = (F.one_hot(pairs.tone.clamp_min(0), len(TONES)) * toned[:, None]).float()[:, None]
-    tokens[..., CHANGED] = pairs.changed.float() - 0.5
-    tokens[..., CENTRE] = pairs.centre.float()
-    tokens[..., MESS] = pairs.mess.float()
+    tokens[..., TINT] = codes.tints[places.tint.clamp_min(0)] * (places.tint >= 0)[..., None]
+    toned = places.tone >= 0
+    tokens[..., TONE] = (F.one_hot(places.tone.clamp_min(0), len(TONES)) * toned[:, None]).float()[:, None]
+    tokens[..., CHANGED] = places.changed.float() - 0.5
+    tokens[..., CENTRE] = places.centre.float()
+    tokens[..., MESS] = places.mess.float()
     tokens[..., PLACE] = 0.5 * torch.eye(PLACES**2)
     tokens[..., TYPE] = 0.5 * F.one_hot(kinds.types, 3).float()[kind]
     # as long for new things as for others: what looks for things is to find all of them alike
-    tokens[..., NEW] = (pairs.new == 1).float() - 0.5
+    tokens[..., NEW] = (places.new == 1).float() - 0.5
     tokens[..., TERMS] = 0.5 * kinds.within[kind]
     tokens[..., FILL] = 0.5 * kinds.fill[kind]
     return tokens
 
 
-def vision_loss(tokens: torch.Tensor, pairs: Places, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
+def vision_loss(tokens: torch.Tensor, places: Places, words: Words) -> tuple[torch.Tensor, dict[str, float]]:
     """Distance of image tokens from the truth, and its parts by name; narrow tokens say nothing of sets.
 
     Of a place whose kind is not known only which place it is and, if that is, whether it was changed is learnt.
     """
     codes = words.codes
     last = FREE.start if tokens.shape[-1] == WIDE else FILL
-    truth = true_tokens(pairs, words)[..., :last]
+    truth = true_tokens(places, words)[..., :last]
     tokens = tokens[..., :last]
-    sure, aim = pairs.kind >= 0, pairs.kind.clamp_min(0)
+    sure, aim = places.kind >= 0, places.kind.clamp_min(0)
     types = words.kinds.types[aim]
     logits = SHARP * tokens[..., KIND] @ codes.kinds.T
-    weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(pairs.mess, 0.5, 1.0) * sure
+    weight = torch.tensor([1.0, 0.3, 0.6])[types] * torch.where(places.mess, 0.5, 1.0) * sure
     error = F.cross_entropy(logits.flatten(0, 1), aim.flatten(), reduction="none").view_as(weight)
     kind = (weight * error).sum() / weight.sum().clamp_min(1.0)
-    told = (pairs.tint >= 0) & sure
-    tint = _mean(F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, pairs.tint[told], reduction="none"))
-    heard = pairs.tone >= -1
+    told = (places.tint >= 0) & sure
+    tint = _mean(F.cross_entropy(SHARP * tokens[..., TINT][told] @ codes.tints.T, places.tint[told], reduction="none"))
+    heard = places.tone >= -1
     tone = _mean(_errors(12.0 * (tokens[heard][..., TONE] - 0.5), truth[heard][..., TONE]))
-    marks = _mean(_errors(12.0 * tokens[pairs.marked][..., CHANGED], pairs.changed[pairs.marked].float()))
-    for at, mark in ((CENTRE, pairs.centre), (MESS, pairs.mess)):
+    marks = _mean(_errors(12.0 * tokens[places.marked][..., CHANGED], places.changed[places.marked].float()))
+    for at, mark in ((CENTRE, places.centre), (MESS, places.mess)):
         marks = marks + _mean(_errors(12.0 * (tokens[..., at][sure] - 0.5), mark[sure].float()))
-    known = (pairs.new >= 0) & (types == 0) & sure
-    new = _mean(_errors(12.0 * tokens[..., NEW][known], pairs.new[known].float()))
+    known = (places.new >= 0) & (types == 0) & sure
+    new = _mean(_errors(12.0 * tokens[..., NEW][known], places.new[known].float()))
     sets = _errors(24.0 * (tokens[..., TERMS] - 0.25), 2.0 * truth[..., TERMS])
     sets = (weight[..., None] * sets).sum() / weight.sum().clamp_min(1.0)  # nothing in narrow tokens
     type_ = _mean(F.cross_entropy(8.0 * tokens[..., TYPE][sure], types[sure], reduction="none"))
     apart = (tokens - truth) ** 2
-    near = apart.sum(-1) - apart[..., NEW] * (pairs.new < 0) - apart[..., TINT].sum(-1) * (pairs.tint < -1)
-    near = near - apart[..., TONE].sum(-1) * ~heard[:, None] - apart[..., CHANGED] * ~pairs.marked[:, None]
+    near = apart.sum(-1) - apart[..., NEW] * (places.new < 0) - apart[..., TINT].sum(-1) * (places.tint < -1)
+    near = near - apart[..., TONE].sum(-1) * ~heard[:, None] - apart[..., CHANGED] * ~places.marked[:, None]
     near = _mean(near[sure])
     place = F.cross_entropy(24.0 * tokens[..., PLACE].transpose(1, 2), torch.arange(PLACES**2).expand(len(tokens), -1))
     total = kind + tint + 3.0 * tone + marks + new + 0.4 * sets + 0.3 * type_ + 0.3 * near + 0.1 * place
     parts = {"kind": kind, "tint": tint, "tone": tone, "marks": marks, "new": new, "sets": sets, "near": near}
     with torch.no_grad():
         right = logits.argmax(-1) == aim
-        whole = ~pairs.mess & sure
+        whole = ~places.mess & sure
         found = {name: float(part.detach()) for name, part in parts.items()}
         for name, index in (("object", 0), ("background", 1), ("headline", 2)):
             found[f"right_{name}"] = float(right[(types == index) & whole].float().mean())
-        found["right_new"] = float(((tokens[..., NEW] > 0.0) == (pairs.new == 1))[known].float().mean())
+        found["right_new"] = float(((tokens[..., NEW] > 0.0) == (places.new == 1))[known].float().mean())
     return total, found
 
 

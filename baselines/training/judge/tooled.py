@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from baselines.training.judge.asking import Asked, Shown, Slots, Wordings
-from baselines.training.judge.examined import CLEAN, SPOILT
+from baselines.training.judge.examined import CLEAN, HARDLY, SPOILT, SURELY
 from baselines.training.judge.pairs import Places
 from baselines.training.judge.recognised import recognised
 from baselines.training.judge.vocabulary import Words
@@ -50,11 +50,7 @@ ASKED = {
 CARE = 0.4, 0.8, 0.97
 """How often a hand takes a suitable tool and the right region; each episode has one."""
 
-SURE = 0.15
-"""Answers nearer than this to one half are not learned from."""
-
-
-DOUBTFUL = 0.3, 0.65
+DOUBTFUL = 0.3, SURELY
 """What is less there than the first is not there, what is more than the second is; between them nothing is asked."""
 
 
@@ -180,7 +176,7 @@ class Bench:
         """
         engine, found = self.engine, []
         for requirement, value in zip(engine.tasks.requirements(engine.batch, row), values.tolist(), strict=False):
-            if abs(value - 0.5) < SURE:
+            if HARDLY < value < SURELY:  # not learnt from
                 continue
             kind, parts = parts_of(requirement)
             if kind not in ASKED:
@@ -190,7 +186,7 @@ class Bench:
             if kind == "banned" and value >= 0.5 and dice.random() < 0.3:
                 found.append(("absent", {"x": slots["x"]}, True))
         for label, value in enumerate(preserved.tolist()):
-            if not engine.batch.keep[row, label] or abs(value - 0.5) < SURE:
+            if not engine.batch.keep[row, label] or HARDLY < value < SURELY:
                 continue
             name = engine.tasks.label_name(engine.batch, row, label)
             if name and name != "badge":
