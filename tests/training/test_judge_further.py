@@ -50,6 +50,14 @@ def bench(words: Words) -> Bench:
     return bench
 
 
+@pytest.fixture(scope="module")
+def many(words: Words) -> Bench:
+    """More tasks, without a step made in them."""
+    bench = Bench(words, 24, size=96)
+    bench.begin(5)
+    return bench
+
+
 # ------------------------------------------------------------------ words
 
 
@@ -192,6 +200,40 @@ def test_spoiled_pictures_are_asked_about_both_ways(bench: Bench):
     made = Spoiler(bench).make(60, random.Random(5), torch.Generator().manual_seed(5))
     answers = {(kind, answer) for row in made.asked for kind, _, answer in row}
     assert {(kind, answer) for kind in ("absent", "banned", "present") for answer in (True, False)} <= answers
+
+
+def test_plans_are_carried_out_whole_beside_the_episodes(bench: Bench):
+    engine, rows = bench.engine, torch.tensor([4, 1, 1, 0])
+    canvas, steps = engine.canvas.clone(), engine.step_index.clone()
+    done = bench.carried_out(rows, random.Random(0))
+    assert torch.equal(engine.canvas, canvas) and torch.equal(engine.step_index, steps)
+    assert done.shape == (4, 96, 96, 3) and done.dtype == torch.uint8
+    wanted = engine.batch.requirements[rows][..., 0] > 0
+    before, after = (
+        engine.checklist.measure(pictures, rows).requirements[wanted] for pictures in (engine.batch.images[rows], done)
+    )
+    assert float((after >= 0.5).float().mean()) > 0.7 > 0.5 > float((before >= 0.5).float().mean())
+
+
+def holding(bench: Bench) -> float:
+    """Share of what spoiled pictures' tasks ask for that holds in them."""
+    made = Spoiler(bench).make(120, random.Random(8), torch.Generator().manual_seed(8))
+    answers = [answer for row in made.asked for kind, _, answer in row if kind in ("present", "banned")]
+    assert len(answers) > 150
+    return sum(answers) / len(answers)
+
+
+@pytest.mark.parametrize("way", ["blended", "parted"])
+def test_more_holds_in_pictures_whose_plan_was_carried_out_before(many: Bench, way: str, monkeypatch):
+    monkeypatch.setattr("baselines.training.judge.spoiled.WAYS", {way: 1.0})
+    usual = holding(many)
+    monkeypatch.setattr("baselines.training.judge.spoiled.WHOLE", (0.0, 0.0))
+    assert usual > 1.3 * holding(many)
+
+
+def test_most_holds_where_plans_were_carried_out_whole(many: Bench, monkeypatch):
+    monkeypatch.setattr("baselines.training.judge.spoiled.WAYS", {"planned": 1.0})
+    assert holding(many) > 0.5
 
 
 def test_only_what_there_are_words_for_is_asked(words: Words, bench: Bench):

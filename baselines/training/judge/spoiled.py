@@ -1,4 +1,4 @@
-"""Tasks' pictures as no tool leaves them: drawn otherwise, halved, blended, blank; with the exact judge's answers."""
+"""Tasks' pictures drawn otherwise, with their plans carried out whole, halved, blended or blank; exactly judged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS,
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
-    "drawn": 0.34,
+    "drawn": 0.26,
+    "planned": 0.08,
     "blended": 0.23,
     "parted": 0.23,
     "look": 0.04,
@@ -31,6 +32,9 @@ WAYS: dict[str, float] = {
 
 DILIGENCE = (0.2, 0.7, 0.95)
 """Shares of what a task asks for that drawn pictures carry out."""
+
+WHOLE = 0.55, 0.25
+"""Of pictures that are blended or cut, shares in which a plan was carried out whole before: with the tools, drawn."""
 
 MISHAP = 0.2
 """Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
@@ -71,33 +75,37 @@ class Spoiler:
         order = dice.sample(range(engine.num_envs), engine.num_envs)
         rows = [order[i % len(order)] for i in range(n)]
         index = torch.tensor(rows)
+        ways = dice.choices(list(WAYS), list(WAYS.values()), k=n)
         before, edited = engine.batch.images[index], engine.canvas[index]
-        drawn = self._drawn(rows, dice, numbers)
-        canvas = torch.stack(
-            [
-                self._spoil(dice.choices(list(WAYS), list(WAYS.values()))[0], before, edited, drawn, i, dice, numbers)
-                for i in range(n)
-            ]
-        )
+        # else hardly anything in these would be carried out, and doubt always be answered with no
+        luck = [dice.random() if way in ("blended", "parted") else 1.0 for way in ways]
+        tools = [way == "planned" or at < WHOLE[0] for way, at in zip(ways, luck, strict=True)]
+        whole = [WHOLE[0] <= at < sum(WHOLE) for at in luck]
+        drawn = self._drawn(rows, whole, dice, numbers)
+        if any(tools):
+            edited[tools] = self._bench.carried_out(index[tools], dice)
+        bases = [drawn[i] if whole[i] or (not tools[i] and dice.random() < 0.6) else edited[i] for i in range(n)]
+        canvas = torch.stack([self._spoil(ways[i], before, bases[i], drawn, i, dice, numbers) for i in range(n)])
         return self._bench.edited(canvas, index, dice)
 
     def _spoil(
         self,
         way: str,
         before: torch.Tensor,
-        edited: torch.Tensor,
+        base: torch.Tensor,
         drawn: torch.Tensor,
         i: int,
         dice: random.Random,
         numbers: torch.Generator,
     ) -> torch.Tensor:
         source = before[i]
-        base = drawn[i] if dice.random() < 0.6 else edited[i]
         match way:
             case "drawn":
                 return drawn[i]
+            case "planned":
+                return base
             case "blended":
-                share = dice.uniform(0.2, 0.8)
+                share = dice.uniform(0.25, 0.8)
                 return _levels(source.float() + share * (base.float() - source.float()))
             case "parted":
                 return _parted(source, base, dice)
@@ -116,13 +124,14 @@ class Spoiler:
 
     # ------------------------------------------------------------------ drawn anew from changed numbers
 
-    def _drawn(self, rows: list[int], dice: random.Random, numbers: torch.Generator) -> torch.Tensor:
-        """The tasks' adverts with some of what is asked for carried out, some wrongly, and mishaps."""
+    def _drawn(self, rows: list[int], whole: list[bool], dice: random.Random, numbers: torch.Generator) -> torch.Tensor:
+        """The tasks' adverts with all or some of what is asked for carried out, then some wrongly, and mishaps."""
         batch, n = self._bench.engine.batch, len(rows)
         scene = self._tasks.scene(batch).rows(torch.tensor(rows))
         tone = torch.full((n,), -1)
         for i, row in enumerate(rows):
-            tone[i] = _Advert(self, scene, i, row, dice).vary()
+            advert = _Advert(self, scene, i, row, dice)
+            tone[i] = advert.carry_out(1.0) if whole[i] else advert.vary()
         self._write_ink(scene)
         if n not in self._planes:
             size = batch.size
@@ -168,17 +177,9 @@ class _Advert:
         }
 
     def vary(self) -> int:
-        """Change the numbers; returns the look to give, -1 for none."""
-        dice, tone = self._dice, -1
-        diligence = dice.choice(DILIGENCE)
-        for wish in self._wishes:
-            right = dice.random() < diligence
-            if not right and dice.random() < 0.35:
-                continue
-            if wish["kind"] == Kind.TONE:
-                tone = wish["arg"] if right else dice.choice((-1, dice.randrange(len(TONES))))
-            else:
-                self._do[Kind(wish["kind"])](wish, right)
+        """Change the numbers as is asked for, more or less, with mishaps; returns the look to give, -1 for none."""
+        dice = self._dice
+        tone = self.carry_out(dice.choice(DILIGENCE))
         if dice.random() < MISHAP:
             self._move(self._any())
         if dice.random() < MISHAP:
@@ -190,6 +191,19 @@ class _Advert:
             self._set("text", -1)
             if dice.random() < 0.5:
                 self._ground(dice.randrange(len(BACKGROUNDS)))
+        return tone
+
+    def carry_out(self, diligence: float) -> int:
+        """Change the numbers in that share as is asked for; returns the look to give, -1 for none."""
+        dice, tone = self._dice, -1
+        for wish in self._wishes:
+            right = dice.random() < diligence
+            if not right and dice.random() < 0.35:
+                continue
+            if wish["kind"] == Kind.TONE:
+                tone = wish["arg"] if right else dice.choice((-1, dice.randrange(len(TONES))))
+            else:
+                self._do[Kind(wish["kind"])](wish, right)
         return tone
 
     def _set(self, name: str, value: int) -> None:

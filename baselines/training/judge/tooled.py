@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from baselines.agents.tables import table_tool
 from baselines.training.judge.asking import Asked, Shown, Slots, Wordings
 from baselines.training.judge.examined import CLEAN, HARDLY, SPOILT, SURELY
 from baselines.training.judge.pairs import Places
@@ -18,6 +19,7 @@ from baselines.training.judge.wording import NUMBERS
 from baselines.training.judge.world import World
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
 from imgedit_gym.core.names import TONES
+from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.engine import Engine, oracle_regions
 from imgedit_gym.judges.questions import parts_of
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
@@ -49,6 +51,9 @@ ASKED = {
 
 CARE = 0.4, 0.8, 0.97
 """How often a hand takes a suitable tool and the right region; each episode has one."""
+
+BY_TABLE = 0.7
+"""How often a whole plan's step is carried out with the table's tool, and not with any that is suitable."""
 
 DOUBTFUL = 0.3, SURELY
 """What is less there than the first is not there, what is more than the second is; between them nothing is asked."""
@@ -137,9 +142,40 @@ class Bench:
         batch, scene = self.engine.batch, self.engine.tasks.scene(self.engine.batch)
         return recognised(world, batch, scene, edited.rows, edited.after, edited.found)
 
+    def carried_out(self, rows: torch.Tensor, dice: random.Random) -> torch.Tensor:
+        """Pictures of tasks whose whole plans were carried out at the right places, mostly by the table's tools.
+
+        Args:
+            rows: Whose, ``int64 [n]``.
+            dice: Random numbers.
+
+        Returns:
+            ``uint8 [n, S, S, 3]``.
+        """
+        engine, batch = self.engine, self.engine.batch
+        canvas, lengths = batch.images[rows].clone(), batch.plan_length[rows]
+        plans = [engine.tasks.oracle_plan(batch, row) for row in rows.tolist()]
+        regions = [oracle_regions(engine, row) for row in rows.tolist()]
+        for index in range(int(lengths.max())):
+            due = (lengths > index).nonzero().flatten()
+            steps = [plans[i][index] for i in due.tolist()]
+            by_table = [dice.random() < BY_TABLE for _ in steps]
+            tools = [
+                self._tools[table_tool(step)] if table else self._suited(step, dice)
+                for step, table in zip(steps, by_table, strict=True)
+            ]
+            actions = [(tool, regions[i][index]) for tool, i in zip(tools, due.tolist(), strict=True)]
+            at = torch.full((len(due),), index, dtype=torch.int32)
+            canvas[due] = engine.imagine(canvas[due], at, torch.tensor(actions), rows[due])[0]
+        return canvas
+
+    def _suited(self, step: PlanStep, dice: random.Random) -> int:
+        """A tool that can carry out a step, or any if none is known."""
+        tools = SUITED.get("adjust" if step.value in TONES else step.verb)
+        return self._tools[dice.choice(tools)] if tools else dice.randrange(len(self._tools))
+
     def _action(self, row: int, dice: random.Random) -> tuple[int, int]:
         engine = self.engine
-        step = engine.current_step(row)
         if row not in self._regions:
             self._regions[row] = oracle_regions(engine, row)
             self._care[row] = dice.choice(CARE)
@@ -147,9 +183,8 @@ class Bench:
         luck = dice.random()
         if luck < 0.08:
             return 0, 0
-        verb = "adjust" if step.value in TONES else step.verb
-        if luck < 0.08 + 0.92 * care and verb in SUITED:
-            tool = self._tools[dice.choice(SUITED[verb])]
+        if luck < 0.08 + 0.92 * care:
+            tool = self._suited(engine.current_step(row), dice)
         else:
             tool = dice.randrange(len(self._tools))
         if dice.random() < care:
