@@ -130,15 +130,19 @@ def tool_specs(text: str) -> list[Any]:
 
 
 def describe_judge(judge: Judge) -> dict[str, Any]:
-    """What results name of the judge that gave them."""
-    return {
-        "id": judge.id,
-        "version": judge.version,
-        "prompt_hash": judge.prompt_hash,
-        "model": getattr(judge, "model", ""),
+    """What results name of the judge that gave them, and under ``parts`` of those that it is made of."""
+    named = ("id", "version", "prompt_hash", "model")
+    combine = judge.combine
+    described: dict[str, Any] = {
+        **{name: getattr(judge, name, "") for name in named},
+        "combine": getattr(combine, "__name__", repr(combine)),
         "score_range": list(judge.score_range),
         "deterministic": judge.deterministic,
     }
+    parts = {name: describe_judge(part) for name, part in dict(getattr(judge, "parts", dict)()).items()}
+    if len(parts) == 1 and all(one[name] == described[name] for one in parts.values() for name in named):
+        return next(iter(parts.values()))  # the same, with its answers kept
+    return described | ({"parts": parts} if parts else {})
 
 
 def versions() -> dict[str, str]:

@@ -104,10 +104,14 @@ class Outcome:
 
 def judge_name(judge: Any) -> str:
     """Everything that a judge's verdicts depend on, as text."""
-    told = describe_judge(judge)
-    combine = judge.combine
-    named = {key: told[key] for key in ("id", "version", "prompt_hash", "model")}
-    return json.dumps({**named, "combine": getattr(combine, "__name__", repr(combine))}, sort_keys=True)
+    return json.dumps(_deciding(describe_judge(judge)), sort_keys=True)
+
+
+def _deciding(told: dict[str, Any]) -> dict[str, Any]:
+    """Of what is told of a judge and its parts, all on which verdicts depend."""
+    found = {key: told[key] for key in ("id", "version", "prompt_hash", "model", "combine")}
+    parts = {name: _deciding(part) for name, part in told.get("parts", {}).items()}
+    return found | ({"parts": parts} if parts else {})
 
 
 def tool_versions(tools: Iterable[Any]) -> dict[str, str]:

@@ -10,9 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from baselines.agents import AGENTS
 from baselines.cli import check_folder, progress_bar, run_command
-from benchmarks.leaderboard.baselines import submit_baseline
+from benchmarks.leaderboard.baselines import players, submit_baseline
 from benchmarks.leaderboard.board import build_boards, find_submissions
 from benchmarks.leaderboard.check import check_entries
 from benchmarks.leaderboard.markdown import grids_of
@@ -39,7 +38,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     check.add_argument("--level", type=int, default=3, choices=(1, 2, 3), help="how far to verify")
     own = actions.add_parser("baselines", help="evaluate the baselines, and make and verify submissions of them")
     own.add_argument("--suite", default="adverts-lite-v1", help="name of the suite")
-    own.add_argument("--agents", default=",".join(AGENTS.ids()), help="names, separated by commas")
+    own.add_argument("--agents", default=None, help="names, separated by commas; all that can play the suite")
     own.add_argument("--runs", type=Path, default=Path("runs/baselines"), help="folder for evaluations")
     own.add_argument("--out", type=Path, default=Path("leaderboard"), help="folder for submissions")
     return parser.parse_args(words)
@@ -99,7 +98,10 @@ def _build(options: argparse.Namespace) -> None:
 def _baselines(options: argparse.Namespace) -> None:
     suite = load_suite(options.suite)
     console = Console()
-    for name in options.agents.split(","):
+    names, left_out = players(suite, None if options.agents is None else options.agents.split(","))
+    for name, why in left_out.items():
+        console.print(f"left out: {name}, which {why}")
+    for name in names:
         with progress_bar(console) as bar:
             task = bar.add_task(f"{name} on {suite.id}", total=len(suite.tasks))
             report = submit_baseline(name, suite, options.runs, options.out, partial(_advance, bar, task))

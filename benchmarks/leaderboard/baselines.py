@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from baselines.agents import AGENTS
@@ -13,6 +13,7 @@ from benchmarks.submit import prepare
 from benchmarks.suites import Suite
 from benchmarks.verify import Report, verify
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.registry import TASKS
 
 CONTACT = "the issue tracker of imgedit-gym"
 
@@ -59,6 +60,43 @@ def submit_baseline(
     fresh.rename(place)
     report.submission = str(place)
     return report
+
+
+def players(suite: Suite, named: Sequence[str] | None = None) -> tuple[list[str], dict[str, str]]:
+    """Which agents play a suite.
+
+    Args:
+        suite: The suite.
+        named: The agents asked for; ``None`` for all that can.
+
+    Returns:
+        Names of those that play, and why the others are left out, by name.
+
+    Raises:
+        ImgEditError: If one that is asked for cannot play.
+    """
+    found: list[str] = []
+    left_out: dict[str, str] = {}
+    for name in AGENTS.ids() if named is None else named:
+        why = _obstacle(name, suite)
+        if why and named is not None:
+            raise ImgEditError(f"--agents: {name} {why}")
+        if why:
+            left_out[name] = why
+        else:
+            found.append(name)
+    return found, left_out
+
+
+def _obstacle(name: str, suite: Suite) -> str:
+    """Why an agent cannot play a suite; empty if it can."""
+    made = AGENTS.factory(name)
+    source = TASKS.factory(TASKS.spec(suite.environment["arguments"]["tasks"])["id"])
+    rules = getattr(source, "rules", "adverts")
+    if rules not in (getattr(made, "worlds", None) or (rules,)):
+        return "was not made for such tasks"
+    # what an agent brings along may hang on its arguments
+    return "brings tools of its own" if AGENTS.build(name).tools else ""
 
 
 def plain(text: str) -> str:

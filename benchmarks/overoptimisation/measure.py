@@ -79,7 +79,7 @@ def measure(judge: Judge, setting: Setting, folder: Path, progress: Callable[[in
     """
     for one in members(judge):
         if getattr(one, "on_error", None) == "raise":
-            one.on_error = "invalid"  # type: ignore[attr-defined]
+            one.on_error = "invalid"
     what = {"judge": describe_judge(judge), **asdict(setting), **HYPERPARAMETERS}
     measured = load(folder, json.dumps(what, sort_keys=True))
     _try(judge, setting, measured, folder, progress)

@@ -12,7 +12,7 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.region import N_REGIONS
 from imgedit_gym.engine import Engine
 from imgedit_gym.envs.shared import action_masks, observe
-from imgedit_gym.judges.base import Judge
+from imgedit_gym.judges.base import Judge, ask
 
 Policy = Callable[[dict[str, torch.Tensor], torch.Tensor], torch.Tensor]
 """From observations and action masks ``bool [B, n_tools + n_regions]`` to tools and regions, ``int64 [B, 2]``."""
@@ -50,7 +50,7 @@ def judge_both(engine: Engine, judge: Judge) -> Outcome:
         ImgEditError: If it can judge none of them.
     """
     exact = judge_finished(engine, engine.canvas)
-    said = judge.judge(finished_cases(engine, engine.canvas))
+    said = ask(judge, finished_cases(engine, engine.canvas))
     if not bool(said.valid.any()):
         reason = next(iter(said.reasons.values()), "no reason given")
         raise ImgEditError(f"judge {judge.id!r} could judge none of {engine.num_envs} pictures: {reason}")

@@ -19,7 +19,7 @@ from imgedit_gym.core.plan import PlanStep
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict
 from imgedit_gym.engine import LONGEST_PLAN, Engine
-from imgedit_gym.judges.base import Cases
+from imgedit_gym.judges.base import Cases, ask
 
 BATCH = 100
 
@@ -192,7 +192,7 @@ class _Playback:
     def _judge(self, judge: Any, rows: torch.Tensor) -> list[Scores | None]:
         engine = self.engine
         due = torch.full((len(rows),), LONGEST_PLAN + 1, dtype=torch.int32, device=engine.device)
-        return _scores(judge.judge(Cases(engine.batch, engine.checklist, engine.canvas, due)), engine)
+        return _scores(ask(judge, Cases(engine.batch, engine.checklist, engine.canvas, due)), engine)
 
 
 def _scores(verdict: Verdict, engine: Engine) -> list[Scores | None]:

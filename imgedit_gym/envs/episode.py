@@ -86,6 +86,7 @@ def judge_of(engine: Engine, row: int) -> dict[str, Any]:
         "id": judge.id,
         "version": judge.version,
         "prompt_hash": judge.prompt_hash,
+        "model": getattr(judge, "model", ""),
         "valid": bool(verdict.valid[row]),
         "failed": int(engine.failed[row]),
         "reason": verdict.reasons.get(row, ""),

@@ -97,8 +97,8 @@ class ImageEditEnv(EngineEnv):
 
     - `task_id`: the task of this name, as `info["task_id"]` gave it;
     - `plan`: the plan to follow, as text with one step a line or as a sequence of steps;
-    - `image` and `instruction`, with `objects`, `headline_box`, `plan` and `checklist` where wanted: a task of your
-      own, see `imgedit_gym.tasks.users`.
+    - `image` and `instruction`, with `objects`, `headline_box`, `plan`, `checklist` and `mask` where wanted: a task
+      of your own, see `imgedit_gym.tasks.users`.
 
     ## Episode End
     - Terminated: the plan is exhausted.
@@ -112,7 +112,7 @@ class ImageEditEnv(EngineEnv):
     | Argument | Default | Meaning |
     |---|---|---|
     | `tasks` | `"adverts"` | where tasks come from; `"photos"`: photographs to be retouched |
-    | `planner` | `"oracle"` | from task to plan; `"none"`: one step, the instruction; `"agent"`: waits for `set_plan` |
+    | `planner` | `"oracle"` | from task to plan: `"oracle"`, `"none"`, `"rules"`, `"language"`, `"agent"`; see below |
     | `tools` | `"pixel"` | the tools, in action order; `"pixel"` and `"retouch"` stand for all of their kind |
     | `regions` | `"auto"` | what a region index means, such as `"segments"`; `"auto"`: what suits the tasks |
     | `judge` | `"checklist"` | from picture to verdict |
@@ -122,6 +122,9 @@ class ImageEditEnv(EngineEnv):
     | `split` | `"train"` | split of the task source |
     | `device` | `"cpu"` | torch device of the engine |
     | `render_mode` | `None` | `"rgb_array"` or `"ansi"` |
+
+    The planner `"none"` makes the instruction the only step, `"rules"` goes by its key words, `"language"` asks the
+    language model named as `model`, and `"agent"` waits for `set_plan`; until then it is as `"none"`.
 
     ## Version History
     - v0: first version.

@@ -160,6 +160,9 @@ class QuestionJudge(Judge):
         """The same as a coroutine."""
         await in_thread(self.answer, cases, groups, done)
 
+    def prepare(self, cases: Cases) -> None:
+        """Get ready for such pictures, before anything is asked or looked up; nothing unless a judge needs to."""
+
     def group(self, questions: Sequence[Question]) -> list[Group]:
         """Which questions are asked together; each alone unless a judge knows better."""
         return [(question,) for question in questions]
@@ -185,15 +188,16 @@ class QuestionJudge(Judge):
         return self._end(run)
 
     def _begin(self, cases: Cases) -> _Run:
+        self.prepare(cases)
         groups = self.group(self.questioner.questions(cases))
         keys = self._keys(cases, groups)
         replies = {}
         if self._store is not None:
             lengths = {key: len(group) for key, group in zip(keys, groups, strict=True)}
-            for key, text in self._store.read(lengths).items():
-                reply = _reply_of(text, lengths[key])
-                if reply is not None:
-                    replies[key] = reply
+            read = self._store.read(lengths)
+            found = {key: _reply_of(text, lengths[key]) for key, text in read.items()}
+            replies = {key: reply for key, reply in found.items() if reply is not None}
+            self._store.forget(read.keys() - replies.keys())
         missing = {key: at for at, key in reversed(list(enumerate(keys))) if key not in replies}
         self._counts.judged += len(cases)
         self._counts.questions += sum(map(len, groups))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -151,6 +152,7 @@ class Judge(ABC):
             requirements count but the picture is the same, by :func:`imgedit_gym.judges.weighing.weigh`; judges use
             the same function.
         waits: Whether it mostly waits for a server, so that several had better be asked at once.
+        on_error: What becomes of a judgement that failed, one of :data:`ON_ERROR`.
         model: Which model judges, its revision and whatever else its answers depend on; empty for a measurement.
     """
 
@@ -162,6 +164,7 @@ class Judge(ABC):
     combine: Combine = staticmethod(gated_product)
     waits: bool = False
     model: str = ""
+    on_error: str = "invalid"
 
     @abstractmethod
     def judge(self, cases: Cases) -> Verdict:
@@ -200,16 +203,37 @@ class Judge(ABC):
             part.close()
 
 
-def ask(judge: Judge, cases: Cases) -> Verdict:
+def on_error_of(judge: Any) -> str:
+    """What becomes of judgements that failed; those of objects that do not say so are invalid."""
+    return str(getattr(judge, "on_error", "invalid"))
+
+
+def ask(judge: Judge, cases: Cases, partial: bool = False) -> Verdict:
     """What a judge says; judgements whose numbers are none, or out of range, have failed.
+
+    Args:
+        judge: The judge.
+        cases: The pictures.
+        partial: Whether it may judge none of a picture's requirements, as there are others that do.
 
     Raises:
         ImgEditError: If it says nothing that can be read.
         JudgeError: If there are such, and the judge's ``on_error`` is ``"raise"``.
     """
-    found, wanted = judge.judge(cases), cases.wanted
+    return _checked(judge, judge.judge(cases), cases, partial)
+
+
+async def ask_async(judge: Judge, cases: Cases, partial: bool = False) -> Verdict:
+    """As :func:`ask`, as a coroutine."""
+    return _checked(judge, await judge.judge_async(cases), cases, partial)
+
+
+def _checked(judge: Judge, found: Verdict, cases: Cases, partial: bool) -> Verdict:
+    """What a judge said, with the judgements marked that have failed."""
+    wanted = cases.wanted
     _check(judge, found, *wanted.shape[:2])
-    fine = are_shares(found.requirements, wanted, found.preservation, found.quality, found.preserved)
+    values = found.requirements.nan_to_num(0.0, math.inf, -math.inf) if partial else found.requirements
+    fine = are_shares(values, wanted, found.preservation, found.quality, found.preserved)
     wrong = (found.valid & ~fine).nonzero().flatten().tolist()
     if not wrong:
         return found
@@ -217,7 +241,7 @@ def ask(judge: Judge, cases: Cases) -> Verdict:
         f"judge {judge.id!r}: expected finite numbers in [0, 1], and a value for one requirement at least; "
         f"found {_shown(found, wrong[0])}"
     )
-    if getattr(judge, "on_error", "invalid") == "raise":
+    if on_error_of(judge) == "raise":
         raise JudgeError(f"{reason}, in {len(wrong)} of {len(cases)} judgements")
     valid = found.valid.clone()
     valid[wrong] = False

@@ -13,11 +13,14 @@ import torch
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, N_LABELS
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict
-from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.base import Cases, Judge, ask, ask_async, on_error_of
 from imgedit_gym.judges.combinations import weighed
 from imgedit_gym.models.store import Store, picture_digest
 
-_KEY_VERSION = "1"
+_KEY_VERSION = "2"
+_TAKEN_OVER = ("id", "version", "prompt_hash", "score_range", "deterministic", "combine", "waits", "model")
+"""What a judge whose answers are kept has of the judge that gives them."""
+
 _ROUNDED = 1e-6
 """How far rounding may carry a judge's number beyond [0, 1]."""
 
@@ -43,8 +46,9 @@ class CachedJudge(Judge):
     def __init__(self, judge: Any, path: str | None = None, size: int = 100_000) -> None:
         self.store = Store(path, size)
         self._judge = JUDGES.build(judge).cached(self.store)
-        for name in ("id", "version", "prompt_hash", "score_range", "deterministic", "combine", "waits", "model"):
+        for name in _TAKEN_OVER:
             setattr(self, name, getattr(self._judge, name))
+        self.on_error = on_error_of(self._judge)
 
     def judge(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`."""
@@ -88,25 +92,27 @@ class StoredVerdicts(Judge):
 
     def __init__(self, judge: Judge, store: Store) -> None:
         self._judge, self._store = judge, store
-        for name in ("id", "version", "prompt_hash", "score_range", "deterministic", "combine", "waits", "model"):
+        for name in _TAKEN_OVER:
             setattr(self, name, getattr(judge, name))
+        self.on_error = on_error_of(judge)
 
     def judge(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`."""
         keys, known, missing = self._look_up(cases)
-        fresh = self._judge.judge(cases.take(missing)) if len(missing) else None
+        fresh = ask(self._judge, cases.take(missing), partial=True) if len(missing) else None
         return self._join(cases, keys, known, missing, fresh)
 
     async def judge_async(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`."""
         keys, known, missing = self._look_up(cases)
-        fresh = await self._judge.judge_async(cases.take(missing)) if len(missing) else None
+        fresh = await ask_async(self._judge, cases.take(missing), partial=True) if len(missing) else None
         return self._join(cases, keys, known, missing, fresh)
 
     def _look_up(self, cases: Cases) -> tuple[list[str], dict[str, dict[str, Any]], torch.Tensor]:
         keys = [self._key(cases, i) for i in range(len(cases))]
         read = {key: _verdict_of(text) for key, text in self._store.read(dict.fromkeys(keys)).items()}
         known = {key: one for key, one in read.items() if one is not None}
+        self._store.forget(read.keys() - known.keys())
         missing = [i for i, key in enumerate(keys) if key not in known]
         return keys, known, torch.tensor(missing, dtype=torch.int64, device=cases.canvas.device)
 
@@ -180,7 +186,9 @@ class StoredVerdicts(Judge):
         told = [
             [_KEY_VERSION, self.id, self.version, self.model, self.prompt_hash, str(cases.sample)],
             [picture_digest(cases.source[i]), picture_digest(cases.canvas[i])],
-            [cases.instruction(i), [[one.kind.name, one.text] for one in cases.requirements(i)]],
+            # of the class itself: to look up what is known of words is not to read them
+            [Cases.instruction(cases, i), [[one.kind.name, one.text] for one in Cases.requirements(cases, i)]],
+            [sorted(cases.kept(i).items()), cases.batch.headline_box[row].tolist()],
             [cases.batch.requirements[row].tolist(), cases.batch.keep[row].tolist()],
             [picture_digest(cases.batch.segments[row]), cases.batch.plan_cells[row].tolist()],
             [None if step is None else step.text, region],

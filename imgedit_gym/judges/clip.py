@@ -16,7 +16,7 @@ from imgedit_gym.core.checklist import MAX_REQUIREMENTS
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination
-from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
 from imgedit_gym.judges.combinations import joined, weighed
 from imgedit_gym.judges.prompting import hash_of, load_wording
 from imgedit_gym.judges.questions import question_of
@@ -50,6 +50,7 @@ class ClipJudge(Judge):
         device: Where the model runs; ``None`` for the pictures' device.
         batch_size: Pictures encoded at once.
         combine: How E, P and Q make the score: a name of :data:`imgedit_gym.core.verdict.COMBINATIONS`.
+        on_error: ``"raise"``, or ``"invalid"`` to mark judgements that fail and go on.
 
     Raises:
         ImgEditError: If an argument is not what is expected, the model cannot be loaded, or the extra ``models`` is not
@@ -71,14 +72,17 @@ class ClipJudge(Judge):
         device: str | None = None,
         batch_size: int = 64,
         combine: str = "product",
+        on_error: str = "raise",
     ) -> None:
+        if on_error not in ON_ERROR:
+            raise ImgEditError(f"on_error must be one of {ON_ERROR}; found {on_error!r}")
         if measure not in MEASURES:
             raise ImgEditError(f"measure must be one of {MEASURES}; found {measure!r}")
         if not isinstance(full, (int, float)) or not 0.0 < full <= 1.0:
             raise ImgEditError(f"full must be a number above 0 and at most 1; found {full!r}")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ImgEditError(f"batch_size must be a whole number of at least 1; found {batch_size!r}")
-        self.measure, self.full = measure, float(full)
+        self.measure, self.full, self.on_error = measure, float(full), on_error
         self.combine = combination(combine)
         self._before, self._after = load_wording("clip_before.v2"), load_wording("clip_after.v2")
         self.prompt_hash = hash_of(*(f"{k}: {v}" for words in (self._before, self._after) for k, v in words.items()))
@@ -137,6 +141,10 @@ class ClipJudge(Judge):
         verdict.valid = verdict.valid & compared.finite.to(device)
         for at in (~compared.finite).nonzero().flatten().tolist():
             verdict.reasons.setdefault(at, "expected embeddings of finite numbers; found others")
+        failed = int((~verdict.valid).sum())
+        if failed and self.on_error == "raise":
+            reason = next(iter(verdict.reasons.values()), "no reason given")
+            raise JudgeError(f"judge {self.id!r}: {failed} of {len(cases)} judgements failed; the first: {reason}")
         return weighed(verdict, cases, self.combine)
 
     def _captions(self, cases: Cases) -> list[list[tuple[str, str]]]:

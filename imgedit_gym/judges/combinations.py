@@ -11,7 +11,7 @@ from imgedit_gym.core.arguments import is_number
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Combine, Gated, Verdict, Weighted, combination
-from imgedit_gym.judges.base import Cases, Judge
+from imgedit_gym.judges.base import Cases, Judge, on_error_of
 from imgedit_gym.judges.prompting import hash_of
 from imgedit_gym.judges.weighing import weigh
 from imgedit_gym.models import background
@@ -48,6 +48,7 @@ class Combination(Judge):
             self._judges[channel] = judge
         self.deterministic = all(judge.deterministic for judge in self._judges.values())
         self.waits = any(judge.waits for judge in self._judges.values())
+        self.on_error = "raise" if any(on_error_of(one) == "raise" for one in self._judges.values()) else "invalid"
         self.version, self.prompt_hash, self.model = identity_of(self._judges)
 
     def judge(self, cases: Cases) -> Verdict:

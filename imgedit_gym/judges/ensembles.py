@@ -13,7 +13,7 @@ from imgedit_gym.core.arguments import is_number
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.core.verdict import Verdict, combination
-from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError
+from imgedit_gym.judges.base import ON_ERROR, Cases, Judge, JudgeError, ask, ask_async
 from imgedit_gym.judges.combinations import identity_of, joined, weighed
 from imgedit_gym.models import background
 from imgedit_gym.models.store import Store
@@ -44,12 +44,12 @@ class _Pool(Judge):
         if self.waits:
             return background.run(self.judge_async(cases))
         asked = self.asked(cases)
-        return self._pooled(cases, asked, [judge.judge(of) for _, judge, of, _ in asked])
+        return self._pooled(cases, asked, [ask(judge, of, partial=True) for _, judge, of, _ in asked])
 
     async def judge_async(self, cases: Cases) -> Verdict:
         """See :class:`imgedit_gym.judges.base.Judge`; all are asked at the same time."""
         asked = self.asked(cases)
-        verdicts = await background.together(judge.judge_async(of) for _, judge, of, _ in asked)
+        verdicts = await background.together(ask_async(judge, of, partial=True) for _, judge, of, _ in asked)
         return self._pooled(cases, asked, verdicts)
 
     def _pooled(
@@ -136,6 +136,7 @@ class Ensemble(_Pool):
         self.deterministic = all(judge.deterministic for judge in self._members.values())
         self.waits = any(judge.waits for judge in self._members.values())
         self.version, self.prompt_hash, self.model = identity_of(self._members)
+        self.version += f", {pool} of {self.least_valid} or more, weights {list(self._weights.values())}"
 
     def asked(self, cases: Cases) -> Sequence[tuple[str, Judge, Cases, float]]:
         """Every member once."""
@@ -189,6 +190,7 @@ class Average(_Pool):
             raise ImgEditError(f"average: judge {self._judge.id!r} gives the same answer each time; expected k=1")
         self.deterministic, self.waits = False, self._judge.waits
         self.version, self.prompt_hash, self.model = identity_of({"judge": self._judge})
+        self.version += f", {pool} of {self.least_valid} or more of {k}"
 
     def asked(self, cases: Cases) -> Sequence[tuple[str, Judge, Cases, float]]:
         """The judge k times, each a sample of its own."""

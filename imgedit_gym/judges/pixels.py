@@ -64,6 +64,8 @@ class PixelJudge(Judge):
         if region not in REGIONS:
             raise ImgEditError(f"region must be one of {REGIONS}; found {region!r}")
         self.region = region
+        if region != "task":
+            self.version = f"{self.version}, {region}"
         self.combine = combination(combine)
 
     def judge(self, cases: Cases) -> Verdict:

@@ -17,6 +17,9 @@ from imgedit_gym.core.errors import ImgEditError, reason_of
 from imgedit_gym.models.safe_weights import from_safetensors
 
 PARTS = ("image_processor", "tokenizer", "video_processor", "feature_extractor", "chat_template")
+_TELLING = (".md", ".png", ".jpg", ".svg")
+"""Suffixes of files on which no answer depends."""
+
 _HASHED_WHOLE = 64 * 2**20
 """Files of up to so many bytes are named by their content, larger ones by size and time."""
 
@@ -202,11 +205,11 @@ def _template(model: str, revision: str | None) -> str | None:
 
 
 def folder_digest(folder: Path) -> str:
-    """Names the content of a folder and the folders in it, hidden files left out."""
+    """Names the content of a folder and the folders in it; hidden files, and what tells of a model, are left out."""
     found = hashlib.sha256()
     named = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
     for name, path in sorted(named.items()):
-        if any(part.startswith(".") for part in name.parts):
+        if any(part.startswith(".") for part in name.parts) or name.suffix in _TELLING or name.name == "measured.json":
             continue
         status = path.stat()
         found.update(name.as_posix().encode())

@@ -161,8 +161,10 @@ class Server:
                 async with limits.turn() as charge:
                     try:
                         body = await self._post(request())
-                    except ServerError:
-                        charge(0.0)
+                    except ServerError as error:
+                        # what was cut off, or cannot be read, was worked on all the same
+                        if error.failure not in (Failure.TIMEOUT, Failure.MALFORMED):
+                            charge(0.0)
                         raise
                     if (spent := _tokens_of(body)) is not None:
                         tokens += spent

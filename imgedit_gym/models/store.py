@@ -81,15 +81,29 @@ class Store:
             return found
 
     def write(self, key: str, text: str) -> None:
-        """Keep a text; it is safe once this returns. The first text of a key stays.
+        """Keep a text; it is safe once this returns. The first text of a key stays, here and in the file.
 
         Raises:
             ImgEditError: If the file cannot be written.
         """
         with self._lock:
-            self._remember(key, text)
             if self.path is not None:
                 self._execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, text))
+                # another process may have been faster
+                text = self._execute("SELECT text FROM answers WHERE key = ?", (key,))[0][0]
+            self._remember(key, self._memory.get(key, text) if self.path is None else text)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop texts, such as turned out to be damaged.
+
+        Raises:
+            ImgEditError: If the file cannot be written.
+        """
+        with self._lock:
+            for key in keys:
+                self._memory.pop(key, None)
+                if self.path is not None:
+                    self._execute("DELETE FROM answers WHERE key = ?", (key,))
 
     def __len__(self) -> int:
         with self._lock:

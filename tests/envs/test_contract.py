@@ -135,7 +135,7 @@ def test_spaces(env):
 
 
 JUDGE_KEYS = {
-    *("id", "version", "prompt_hash", "valid", "reason", "reward_valid", "failed"),
+    *("id", "version", "prompt_hash", "model", "valid", "reason", "reward_valid", "failed"),
     *("calls", "tokens", "seconds"),
 }
 
@@ -521,6 +521,7 @@ def test_a_failed_judgement_is_no_score(reward_mode):
         "id": "flaky",
         "version": "1",
         "prompt_hash": "abc",
+        "model": "",
         "valid": False,
         "reward_valid": reward_mode == "outcome",  # a plan of two steps: before its end nothing rests on judgements
         "failed": 1,

@@ -9,6 +9,7 @@ from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES
 from imgedit_gym.judges import clip
+from imgedit_gym.judges.base import JudgeError
 
 transformers = pytest.importorskip("transformers")
 
@@ -94,7 +95,7 @@ def test_async_is_the_same(model, engine, cases_of):
 
 
 def test_a_broken_model_gives_no_judgement(model, engine, cases_of, monkeypatch):
-    judge = clip.ClipJudge(model)
+    judge = clip.ClipJudge(model, on_error="invalid")
     pictures = judge._encoder.pictures
 
     def broken(given):
@@ -106,6 +107,8 @@ def test_a_broken_model_gives_no_judgement(model, engine, cases_of, monkeypatch)
     verdict = judge.judge(cases_of(engine, edited(engine)))
     assert verdict.valid.tolist() == [at != 1 for at in range(6)]
     assert verdict.reasons == {1: "expected embeddings of finite numbers; found others"}
+    with pytest.raises(JudgeError, match="judge 'clip': 1 of 6 judgements failed; the first: expected embeddings"):
+        clip.ClipJudge(model).judge(cases_of(engine, edited(engine)))
 
 
 def test_every_kind_has_two_captions():

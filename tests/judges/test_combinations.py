@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import imgedit_gym  # noqa: F401
+from baselines.cli import describe_judge
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.registry import JUDGES, PIXEL_TOOLS
 from imgedit_gym.core.verdict import COMBINATIONS, Verdict, Weighted
@@ -112,6 +113,48 @@ def test_a_part_that_fails_makes_the_judgement_fail(cases):
     assert not verdict.success[2]
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("wrong", [{"e": 1.6}, {"p": float("nan")}, {"q": -0.5}])
+def test_numbers_out_of_range_are_a_members_failure(cases, wrong, waits):
+    members = [Fixed(0.25), Fixed(**wrong, waits=waits)]
+    with pytest.raises(JudgeError, match=r"expected finite numbers in \[0, 1\]"):
+        build("ensemble", members=members).judge(cases)
+    verdict = build("ensemble", members=members, least_valid=1).judge(cases)
+    assert verdict.valid.all() and torch.equal(verdict.execution, torch.full((N,), 0.25))
+    assert not build("ensemble", members=members, on_error="invalid").judge(cases).valid.any()
+
+
+def test_what_becomes_of_failures_is_taken_from_the_parts(scripted):
+    raising, lenient = scripted(), scripted(on_error="invalid")
+    assert build("product", execution=lenient).on_error == "invalid"
+    assert build("product", execution=lenient, quality=raising).on_error == "raise"
+    assert build("cache", judge=raising).on_error == "raise"
+    assert build("cache", judge="checklist").on_error == "invalid"
+
+
+def test_judges_that_say_other_things_are_described_otherwise():
+    kept = {"execution": 0.5, "preservation": 0.25, "quality": 0.25}
+    specs = [
+        {"id": "pixels"},
+        {"id": "pixels", "region": "step"},
+        {"id": "pixels", "combine": "minimum"},
+        {"id": "sum"},
+        {"id": "sum", "weights": kept},
+        {"id": "gate"},
+        {"id": "gate", "least_quality": 0.25},
+        {"id": "ensemble", "members": ["checklist", "pixels"]},
+        {"id": "ensemble", "members": ["checklist", "pixels"], "pool": "minimum"},
+        {"id": "ensemble", "members": ["checklist", "pixels"], "least_valid": 1},
+        {"id": "ensemble", "members": {"0": "checklist", "1": "pixels"}, "weights": {"0": 1, "1": 2}},
+        {"id": "ensemble", "members": ["checklist", {"id": "pixels", "region": "step"}]},
+        {"id": "ensemble", "members": ["checklist", {"id": "pixels", "combine": "sum"}]},
+    ]
+    told = [json.dumps(describe_judge(JUDGES.build(spec)), sort_keys=True) for spec in specs]
+    assert len(set(told)) == len(specs)
+    for spec in specs[:2]:
+        assert describe_judge(build("cache", judge=spec)) == describe_judge(JUDGES.build(spec))
+
+
 def test_the_identity_names_the_parts():
     judge = build("product", execution="checklist", preservation="pixels")
     assert judge.version == "1(execution=checklist:1,preservation=pixels:1,quality=checklist:1)"
@@ -184,7 +227,11 @@ def test_an_average_asks_again(cases, scripted):
     answers = iter([0.25, 0.75] * 1000)
     judge = scripted(lambda question: next(answers), preservation=Fixed(), quality=Fixed())
     verdict = build("average", judge=judge, k=2, pool="minimum").judge(cases)
-    assert verdict.valid.all() and 0.0 < verdict.score.max() < 1.0
+    asked = cases.wanted[..., 0] > 0
+    assert verdict.valid.all() and len(judge.asked) == 2 * int(asked.sum())
+    said = torch.stack([verdict.parts["0/E"], verdict.parts["1/E"]])
+    assert torch.equal(verdict.requirements, said.amin(0)) and (verdict.requirements[asked] < 0.75).any()
+    assert verdict.parts["spread/E"][asked].any()
     assert verdict.parts["0/P"].tolist() == [0.5] * N
 
 

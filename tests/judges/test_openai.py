@@ -271,6 +271,14 @@ def test_an_unknown_cost_is_taken_to_be_what_was_expected(server, judge_of, star
     assert server.times[-1] - begun > 0.45
 
 
+def test_what_was_cut_off_is_taken_to_have_cost_what_was_expected(server, judge_of, edited):
+    server.script = ["no json", "no json"]
+    begun = time.monotonic()
+    judge_of(tokens_per_minute=240_000, concurrency=1, on_error="invalid").judge(edited)
+    # both were worked on, for a quarter of a second's tokens each as far as is known
+    assert server.times[2] - begun > 0.45
+
+
 def test_a_refused_connection(edited):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

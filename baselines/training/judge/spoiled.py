@@ -18,14 +18,14 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS,
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
-    "drawn": 0.26,
-    "planned": 0.08,
-    "blended": 0.23,
-    "parted": 0.23,
-    "look": 0.04,
+    "drawn": 0.2,
+    "planned": 0.1,
+    "blended": 0.24,
+    "parted": 0.3,
+    "look": 0.03,
     "grain": 0.03,
-    "blank": 0.04,
-    "speckle": 0.02,
+    "blank": 0.02,
+    "speckle": 0.01,
     "stranger": 0.07,
 }
 """What may become of a picture, and how often it does."""

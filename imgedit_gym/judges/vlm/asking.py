@@ -28,12 +28,14 @@ class Part:
     Attributes:
         at: Indices of the questions.
         logits: Of the token that comes next, ``[len(at), vocabulary]``.
-        tokens: Tokens read for each.
+        tokens: Tokens read for each; those of a picture that was read for several are counted once, for the first.
+        calls: Share of one reading of its pictures that each question is charged.
     """
 
     at: list[int]
     logits: torch.Tensor
     tokens: list[int]
+    calls: list[float]
 
 
 def ask(loaded: Loaded, cases: Cases, questions: Sequence[Question], most: int) -> Iterator[Part]:
@@ -80,7 +82,7 @@ def _ask_apart(loaded: Loaded, cases: Cases, questions: Sequence[Question], most
         at = [i for i in order[start : start + rows] if len(questions[i].pictures) == shown]
         inputs = read(at)
         logits = loaded.model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
-        yield Part(at, logits, inputs["attention_mask"].sum(1).tolist())
+        yield Part(at, logits, inputs["attention_mask"].sum(1).tolist(), [1.0] * len(at))
         start += len(at)
 
 
@@ -133,7 +135,9 @@ def _ask_mosaics(loaded: Loaded, cases: Cases, questions: Sequence[Question], mo
         laid = mosaic(source.index_select(0, index), cases.canvas.index_select(0, index), loaded.settings.edge)
         logits = _behind(loaded, laid, [[encoded[i] for i in asked[case]] for case in shown])
         at = [i for case in shown for i in asked[case]]
-        yield Part(at, logits, [places + len(encoded[i]) for i in at])
+        first = {asked[case][0] for case in shown}
+        tokens = [len(encoded[i]) + (places if i in first else 0) for i in at]
+        yield Part(at, logits, tokens, [1.0 / len(asked[case]) for case in shown for _ in asked[case]])
 
 
 def _bare(loaded: Loaded, question: Question) -> str:

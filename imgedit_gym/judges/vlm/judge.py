@@ -17,7 +17,7 @@ from imgedit_gym.judges.vlm.loading import OWN_MODEL, Loaded, load_model
 
 
 class VlmJudge(QuestionJudge):
-    """Reads answers off the probabilities of a model's next token: smooth, repeatable, one pass for the whole batch.
+    """Reads answers off the probabilities of a model's next token: smooth, repeatable, a batch in few passes.
 
     In ``"checklist"`` mode the value of a requirement is P(yes) / (P(yes) + P(no)); in ``"rating"`` mode execution and
     quality are the expected digit, in two questions. Where too little probability lies on valid answers the judgement
@@ -78,15 +78,25 @@ class VlmJudge(QuestionJudge):
                 f"mode {mode!r}: this model can be asked in {', '.join(loaded.settings.modes)}; "
                 "name another model for other modes"
             )
-        self.model = f"{loaded.name}, mass {self.smallest_mass}"
+        self.model = self._named(loaded)
         self.fixed_order = loaded.settings.pictures == "mosaic"
 
     def _load(self, device: str) -> Loaded:
         return load_model(self._where, self._revision, device, self._dtype)
 
+    def _load_for(self, cases: Cases) -> Loaded:
+        return self._load(str(cases.canvas.device) if self._device is None else self._device)
+
+    def _named(self, loaded: Loaded) -> str:
+        return f"{loaded.name}, mass {self.smallest_mass}"
+
+    def prepare(self, cases: Cases) -> None:
+        """Load the model where the pictures are; its numbers, which the name tells, may be of another type there."""
+        self.model = self._named(self._load_for(cases))
+
     def answer(self, cases: Cases, groups: Sequence[Group], done: Done) -> None:
         """See :class:`imgedit_gym.judges.asking.QuestionJudge`."""
-        loaded = self._load(str(cases.canvas.device) if self._device is None else self._device)
+        loaded = self._load_for(cases)
         questions = [question for (question,) in groups]
         started = time.perf_counter()
         for part in ask(loaded, cases, questions, self.max_tokens):
@@ -98,17 +108,17 @@ class VlmJudge(QuestionJudge):
                 scale = questions[part.at[members[0]]].scale
                 values, masses = _tokens(loaded, scale).read(part.logits[members])
                 for at, value, mass in zip(members, values, masses, strict=True):
-                    reply = self._reply(scale, value, mass, float(part.tokens[at]), seconds)
+                    reply = self._reply(scale, value, mass, part.calls[at], float(part.tokens[at]), seconds)
                     done(part.at[at], reply)
             started = time.perf_counter()
 
-    def _reply(self, scale: Scale, value: float, mass: float, tokens: float, seconds: float) -> Reply:
+    def _reply(self, scale: Scale, value: float, mass: float, calls: float, tokens: float, seconds: float) -> Reply:
         # not a number is not above it either
         if not mass >= self.smallest_mass:
             least = f"expected {self.smallest_mass:.0%} or more"
             error = f"{mass:.0%} of the probability lies on a {scale.name} answer; {least}"
-            return Reply((), error, 1.0, tokens, seconds)
-        return Reply((value,), "", 1.0, tokens, seconds)
+            return Reply((), error, calls, tokens, seconds)
+        return Reply((value,), "", calls, tokens, seconds)
 
 
 def _tokens(loaded: Loaded, scale: Scale) -> AnswerTokens:

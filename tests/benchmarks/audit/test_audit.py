@@ -101,6 +101,15 @@ def test_failed_judgements_are_counted_and_left_out(card_of, taken):
     assert card["attacks"]["unchanged copy"]["score"]["mean"] < 1
 
 
+def test_numbers_out_of_range_are_failures(card_of, altered):
+    def wild(values, cases):
+        return torch.where((cases.index == 1)[:, None], 3.0, values)
+
+    card, records = card_of(altered(wild), FEW)
+    assert 0.2 < card["invalid"]["rate"] < 0.4 and 1 not in Answers.joined(records.answers).task
+    assert all("expected finite numbers in [0, 1]" in reason for reason in card["invalid"]["reasons"])
+
+
 def test_a_judge_that_can_judge_nothing_is_bad_input(altered, taken):
     class Broken(ChecklistJudge):
         def judge(self, cases):

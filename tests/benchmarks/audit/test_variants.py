@@ -3,7 +3,10 @@ from __future__ import annotations
 from benchmarks.audit.variants import ORDER, WORDING, in_other_order, in_other_words, members, watched
 from benchmarks.checklist.judging import finished_cases
 from imgedit_gym.core.registry import JUDGES
+from imgedit_gym.judges.cache import StoredVerdicts
+from imgedit_gym.judges.checklist import ChecklistJudge
 from imgedit_gym.judges.prompting import load_wording
+from imgedit_gym.models.store import Store
 
 
 def test_the_order_of_the_pictures_is_turned(engine, asked):
@@ -71,6 +74,8 @@ def test_it_is_seen_whether_a_judge_reads(engine, asked):
         (JUDGES.build("checklist"), False),
         (JUDGES.build("pixels"), False),
         (asked(lambda q: 0.5), True),
+        # looking up what is known of words is not reading them
+        (JUDGES.build({"id": "cache", "judge": StoredVerdicts(ChecklistJudge(), Store())}), False),
     ):
         cases = watched(finished_cases(engine, engine.canvas))
         judge.judge(cases)

@@ -6,6 +6,7 @@ import json
 import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -221,3 +222,34 @@ def test_baselines_become_submissions(suite, tmp_path, monkeypatch):
     assert [path.name for path in place.parent.iterdir()] == ["no-op"]
     manifest = json.loads((place / "manifest.json").read_text())
     assert manifest["name"] == "no-op" and "Skips every step." in manifest["description"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "playing", "left_out"),
+    [
+        ("adverts", {"learned", "search", "random"}, {"single-step-diffusion, which brings tools of its own"}),
+        ("photos", {"rule-based", "no-op", "oracle"}, {"learned, which was not made for such tasks"}),
+    ],
+)
+def test_baselines_that_cannot_play_are_left_out(tasks, playing, left_out, suite, tmp_path, monkeypatch, capsys):
+    arguments = suite.environment["arguments"] | {"tasks": tasks}
+    other = replace(suite, environment=suite.environment | {"arguments": arguments})
+    played = []
+
+    def submit(name, *rest):
+        played.append(name)
+        return SimpleNamespace(text=lambda: f"{name} holds")
+
+    monkeypatch.setattr(command, "load_suite", lambda name: other)
+    monkeypatch.setattr(command, "submit_baseline", submit)
+    words = ["baselines", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "own")]
+    assert command.main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {line.removeprefix("left out: ") for line in lines if line.startswith("left out: ")}
+    assert playing <= set(played) and left_out <= told
+    assert not set(played) & {line.partition(",")[0] for line in told}
+    # who is named is not left out silently
+    played.clear()
+    name, _, why = next(iter(left_out)).partition(", which ")
+    assert command.main([*words, "--agents", f"no-op,{name}"]) == 2
+    assert f"--agents: {name} {why}" in capsys.readouterr().err and not played

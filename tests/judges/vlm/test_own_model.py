@@ -11,6 +11,7 @@ import imgedit_gym  # noqa: F401
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.questions import YES_NO
+from imgedit_gym.judges.vlm import asking
 from imgedit_gym.judges.vlm.answers import AnswerTokens
 from imgedit_gym.judges.vlm.judge import VlmJudge
 from imgedit_gym.judges.vlm.loading import OWN_MODEL, load_model
@@ -49,6 +50,32 @@ def test_the_size_of_a_pass_and_the_company_do_not_matter(cases):
     whole = VlmJudge().judge(cases).requirements
     assert torch.allclose(whole, VlmJudge(max_tokens=1).judge(cases).requirements, atol=5e-4)
     assert torch.allclose(whole[3:4], VlmJudge().judge(cases.take(torch.tensor([3]))).requirements, atol=5e-4)
+
+
+def test_a_picture_is_one_call_whatever_is_asked_about_it(cases):
+    verdict, judge = VlmJudge().judge(cases), VlmJudge()
+    assert torch.allclose(verdict.calls, torch.ones(len(cases)))
+    places = load_model(str(OWN_MODEL), None, "cpu", "auto").model.config.image_seq_length
+    assert verdict.tokens is not None and bool((verdict.tokens > places).all())
+    asked = [sum(one.case == i for one in judge.questioner.questions(cases)) for i in range(len(cases))]
+    assert min(asked) > 1 and bool((verdict.tokens < 2 * places + 40 * torch.tensor(asked)).all())
+
+
+def test_a_batch_is_read_in_few_passes(monkeypatch, started, cases_of):
+    passes: list[int] = []
+    behind = asking._behind
+    monkeypatch.setattr(asking, "_behind", lambda *given: passes.append(len(given[1])) or behind(*given))
+    VlmJudge().judge(cases_of(started(2 * asking.AT_ONCE)))
+    assert passes == [asking.AT_ONCE] * 2
+
+
+def test_the_name_tells_the_type_of_the_numbers_where_the_pictures_are(cases, monkeypatch):
+    judge = VlmJudge(dtype="bfloat16")
+    assert "torch.bfloat16" in judge.model
+    float_too = load_model(str(OWN_MODEL), None, "cpu", "float32")
+    monkeypatch.setattr(judge, "_load_for", lambda cases: float_too)
+    judge.judge(cases.take(torch.tensor([0])))
+    assert "torch.float32" in judge.model and "bfloat16" not in judge.model
 
 
 def test_it_cannot_rate():
@@ -109,18 +136,29 @@ def test_it_understands_sentences_that_it_never_learned():
             assert int(holds.sum()) > 20 and float(same[holds].float().mean()) > 0.8
 
 
-@pytest.mark.parametrize("n", [1, 3])
-def test_an_environment_with_it(n: int):
-    arguments = {"judge": "vlm", "image_size": 96}
-    if n == 1:
+@pytest.mark.parametrize("reward_mode", ["delta", "additive", "outcome"])
+def test_an_environment_with_it(reward_mode: str):
+    """Alone and in a batch it is judged alike, in every mode."""
+    arguments = {"judge": "vlm", "image_size": 96, "reward_mode": reward_mode}
+    n, steps = 3, 3
+    several = gym.make_vec("ImageEdit-v0", num_envs=n, vectorization_mode="vector_entry_point", **arguments)
+    several.reset(seed=3)
+    several.action_space.seed(0)
+    actions, rewards, over = [], [], []
+    for _ in range(steps):
+        actions.append(several.action_space.sample())
+        _, reward, terminated, truncated, _ = several.step(actions[-1])
+        rewards.append(reward)
+        over.append(terminated | truncated)
+    several.close()
+    for at in range(n):
         env = gym.make("ImageEdit-v0", **arguments)
-    else:
-        env = gym.make_vec("ImageEdit-v0", num_envs=n, vectorization_mode="vector_entry_point", **arguments)
-    env.reset(seed=3)
-    env.action_space.seed(0)
-    for _ in range(3):
-        _, reward, terminated, *_ = env.step(env.action_space.sample())
-        assert torch.isfinite(torch.as_tensor(reward)).all()
-        if n == 1 and terminated:
-            env.reset()
-    env.close()
+        env.reset(seed=3 + at)
+        for step in range(steps):
+            _, reward, *_, info = env.step(actions[step][at])
+            assert reward == pytest.approx(float(rewards[step][at]), abs=2e-3)
+            assert info["judge"]["model"].startswith("judge@") and info["judge"]["valid"]
+            if over[step][at]:
+                break
+        env.close()
+    assert any(abs(reward).max() > 0 for reward in rewards) or reward_mode == "outcome"

@@ -123,7 +123,7 @@ def test_digits_give_the_expected_score():
 def test_numbers_that_are_none_are_no_answer(tiny):
     tokens = AnswerTokens(tokenizer_of("yes", "no"), YES_NO, torch.device("cpu"))
     (value,), (mass,) = tokens.read(torch.full((1, 2), math.nan))
-    assert judge_of(tiny, "llava")._reply(YES_NO, value, mass, 1.0, 0.1).error
+    assert judge_of(tiny, "llava")._reply(YES_NO, value, mass, 1.0, 1.0, 0.1).error
 
 
 def test_a_vocabulary_without_answers_is_told():
@@ -172,3 +172,6 @@ def test_the_name_of_a_model_hangs_on_its_weights(tiny, tmp_path):
     (folder / "generation_config.json").write_text("{}")
     one, two = (VlmJudge(str(path)).model for path in (tiny("llava"), folder))
     assert one != two
+    (folder / "README.md").write_text("What is told of it is no part of it.")
+    load_model.cache_clear()
+    assert VlmJudge(str(folder)).model == two
