@@ -1,6 +1,8 @@
 """The small model that comes with the package."""
 
 import json
+import subprocess
+import sys
 
 import gymnasium as gym
 import pytest
@@ -162,3 +164,22 @@ def test_an_environment_with_it(reward_mode: str):
                 break
         env.close()
     assert any(abs(reward).max() > 0 for reward in rewards) or reward_mode == "outcome"
+
+
+_OFFLINE = """
+import socket
+
+def refuse(self, address):
+    raise SystemExit(f"it would have connected to {address}")
+
+socket.socket.connect = socket.socket.connect_ex = refuse
+import gymnasium as gym
+import imgedit_gym
+_, info = gym.make("ImageEdit-v0", judge="vlm", image_size=64).reset(seed=0)
+assert info["judge"]["valid"] and info["judge"]["id"] == "vlm"
+"""
+
+
+def test_it_connects_to_nothing():
+    found = subprocess.run([sys.executable, "-c", _OFFLINE], capture_output=True, text=True, timeout=120)
+    assert found.returncode == 0, found.stderr[-2000:]
