@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from baselines.agents.oracle import OracleAgent
 from baselines.agents.random import RandomAgent
@@ -142,9 +144,11 @@ def honest_edits(
     rows = torch.arange(len(half))
     yield Pictures("left half of what changed", "tools", half, rows, cut_in_half(engine, reference.done, half))
     yield Pictures.of("blended", "tools", blended(engine.batch.images, reference.done, random))
+    some = torch.from_numpy(random.random(len(half)) < 0.5)[:, None, None, None]
+    yield Pictures.of("artefacts", "tools", with_artefacts(torch.where(some, reference.part, reference.done), random))
 
 
-N_LOTS = 2 * DRAWN + 2 + 2 + 3 + 3
+N_LOTS = 2 * DRAWN + 2 + 2 + 3 + 4
 """Lots of :func:`honest_edits`."""
 
 
@@ -227,6 +231,29 @@ def cut_in_half(engine: Engine, done: torch.Tensor, half: torch.Tensor) -> torch
         if not CUT <= share <= 1.0 - CUT:
             cut[row] &= kinds[row] != Kind.HEADLINE
     return torch.where(cut, 0.0, torch.nan)
+
+
+QUALITIES = 20, 50
+"""Of JPEG, lowest and highest."""
+
+REDUCED = 0.6, 0.85
+"""Least and largest share of its edge to which a picture is reduced."""
+
+
+def with_artefacts(pictures: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    """Pictures as models' decoders leave them, ``uint8 [n, S, S, 3]``: blocks and ringing (JPEG), or little detail."""
+    found = []
+    for pixels in pictures.cpu().numpy():
+        picture, size = Image.fromarray(pixels), pixels.shape[1::-1]
+        if random.random() < 0.5:
+            held = io.BytesIO()
+            picture.save(held, "JPEG", quality=int(random.integers(QUALITIES[0], QUALITIES[1] + 1)))
+            picture = Image.open(held).convert("RGB")
+        else:
+            edge = max(1, round(size[0] * random.uniform(*REDUCED)))
+            picture = picture.resize((edge, edge), Image.Resampling.BICUBIC).resize(size, Image.Resampling.BICUBIC)
+        found.append(np.asarray(picture))
+    return torch.from_numpy(np.stack(found))
 
 
 def blended(before: torch.Tensor, after: torch.Tensor, random: np.random.Generator) -> torch.Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks.audit.attacks import CROP, attacks
-from benchmarks.audit.edits import N_LOTS, blended, cut_in_half, half_edited, honest_edits
+from benchmarks.audit.edits import N_LOTS, blended, cut_in_half, half_edited, honest_edits, with_artefacts
 from benchmarks.checklist.judging import judge_finished
 from imgedit_gym.core.checklist import Kind
 
@@ -40,7 +40,7 @@ def test_drawings_are_of_both_kinds(lots):
 
 def test_rearranged_pictures_are_others(engine, lots):
     by_name = {lot.name: lot for lot in lots}
-    for name in ("moved", "swapped", "resized", "blended", "left half of what changed", "wrong places"):
+    for name in ("moved", "swapped", "resized", "blended", "artefacts", "left half of what changed", "wrong places"):
         lot = by_name[name]
         assert bool((lot.canvas != engine.batch.images[lot.rows]).flatten(1).any(1).any()), name
 
@@ -77,6 +77,14 @@ def test_blended_is_between():
     before, after = torch.full((3, 2, 2, 3), 10, dtype=torch.uint8), torch.full((3, 2, 2, 3), 110, dtype=torch.uint8)
     mixed = blended(before, after, np.random.default_rng(0))
     assert int(mixed.min()) >= 40 and int(mixed.max()) <= 80
+
+
+def test_artefacts_change_every_picture_a_little(reference):
+    found = with_artefacts(reference.done, np.random.default_rng(0))
+    assert torch.equal(found, with_artefacts(reference.done, np.random.default_rng(0)))
+    assert found.shape == reference.done.shape and found.dtype == torch.uint8
+    apart = (found.int() - reference.done.int()).abs().float().flatten(1)
+    assert (apart.mean(1) > 0.3).all() and (apart.mean(1) < 25).all()
 
 
 def test_attacks_are_pictures_of_their_tasks(engine, attacked):
