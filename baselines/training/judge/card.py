@@ -121,8 +121,8 @@ Questions are balanced by kind and answer. Nothing was downloaded.
 Against the exact judge, on tasks that were not trained on. Balanced accuracy is the mean of both columns before it.
 The edits are those of `python -m benchmarks.audit`: drawn by the renderer; by the oracle, rule-based and random agents;
 objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the source; results
-with the artefacts of decoders. All but the agents', the plans', those with artefacts and those of `test-art` are of kinds
-that the training has, too, made by other code of other tasks.
+with the artefacts of decoders. All but the agents', the plans', those with artefacts and those of `test-art` are of
+kinds that the training has, too, made by other code of other tasks.
 
 Free wordings are sentences that no stage saw, of words that occur in other sentences of the training; the vocabulary
 lacks of them: {_listed(facts["unknown"]["free"])}. "Unknown words" are sentences that each have some that it lacks:
