@@ -140,8 +140,9 @@ def describe_judge(judge: Judge) -> dict[str, Any]:
         "deterministic": judge.deterministic,
     }
     parts = {name: describe_judge(part) for name, part in dict(getattr(judge, "parts", dict)()).items()}
-    if len(parts) == 1 and all(one[name] == described[name] for one in parts.values() for name in named):
-        return next(iter(parts.values()))  # the same, with its answers kept
+    kept = parts.get("judge")
+    if kept is not None and all(kept[name] == described[name] for name in (*named, "combine")):
+        return kept  # the same judge; around it are its answers
     return described | ({"parts": parts} if parts else {})
 
 

@@ -120,7 +120,7 @@ class _Chunk:
 
     def _ask(self, cases: Cases, timed: bool = True) -> Verdict:
         started, worked = time.perf_counter(), time.process_time()
-        verdict = ask(self._judge, cases, partial=True)
+        verdict = ask(self._judge, cases)
         if timed:
             seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
             self._records.speed.add(verdict, cases.wanted[..., 0] > 0, seconds, cpu_seconds)
@@ -151,7 +151,7 @@ class _Chunk:
             # a sample of their own: a cache would know the answers
             cases = replace(finished_cases(self._engine, lot.canvas[at], lot.rows[at]), sample=2)
             started = time.perf_counter()
-            ask(self._judge, cases, partial=True)
+            ask(self._judge, cases)
             self._records.speed.alone.append(time.perf_counter() - started)
 
 

@@ -78,7 +78,12 @@ def players(suite: Suite, named: Sequence[str] | None = None) -> tuple[list[str]
     found: list[str] = []
     left_out: dict[str, str] = {}
     for name in AGENTS.ids() if named is None else named:
-        why = _obstacle(name, suite)
+        try:
+            why = _obstacle(name, suite)
+        except ImgEditError as error:
+            if named is not None:
+                raise
+            why = f"cannot be built: {error}"
         if why and named is not None:
             raise ImgEditError(f"--agents: {name} {why}")
         if why:

@@ -65,9 +65,9 @@ class ImageEditEnv(EngineEnv):
     | `lineage` | of an edit by a model, what it was given and gave; empty for others unless `engine.trace` is set |
     | `judge` | who judged and at what cost: see below |
 
-    `info["judge"]` has the judge's `id`, `version` and `prompt_hash`; whether its verdict is `valid`, and the `reason`
-    if not; whether the judgements behind the reward are, `reward_valid`; how many judgements of the episode `failed`;
-    and the model `calls`, `tokens` and `seconds` of this step.
+    `info["judge"]` has the judge's `id`, `version`, `prompt_hash` and `model`; whether its verdict is `valid`, and the
+    `reason` if not; whether the judgements behind the reward are, `reward_valid`; how many judgements of the episode
+    `failed`; and the model `calls`, `tokens` and `seconds` of this step.
 
     ## Action Space
     `MultiDiscrete([n_tools, 65])`: a tool and a region. Tool 0 is `skip`. Region 0 is the whole picture, region i is

@@ -30,7 +30,7 @@ from imgedit_gym.models.store import Store, picture_digest
 
 ASK = "ask"
 UNANSWERED = "no answer came"
-_KEY_VERSION = "1"
+_KEY_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,10 @@ class QuestionJudge(Judge):
         """The same as a coroutine."""
         await in_thread(self.answer, cases, groups, done)
 
-    def prepare(self, cases: Cases) -> None:
-        """Get ready for such pictures, before anything is asked or looked up; nothing unless a judge needs to."""
+    def answering(self, cases: Cases) -> str:
+        """Names who answers about such pictures, as exactly as answers hang on it; the model, unless a judge knows more.
+        """
+        return self.model
 
     def group(self, questions: Sequence[Question]) -> list[Group]:
         """Which questions are asked together; each alone unless a judge knows better."""
@@ -188,7 +190,6 @@ class QuestionJudge(Judge):
         return self._end(run)
 
     def _begin(self, cases: Cases) -> _Run:
-        self.prepare(cases)
         groups = self.group(self.questioner.questions(cases))
         keys = self._keys(cases, groups)
         replies = {}
@@ -197,7 +198,7 @@ class QuestionJudge(Judge):
             read = self._store.read(lengths)
             found = {key: _reply_of(text, lengths[key]) for key, text in read.items()}
             replies = {key: reply for key, reply in found.items() if reply is not None}
-            self._store.forget(read.keys() - replies.keys())
+            self._store.forget({key: text for key, text in read.items() if key not in replies})
         missing = {key: at for at, key in reversed(list(enumerate(keys))) if key not in replies}
         self._counts.judged += len(cases)
         self._counts.questions += sum(map(len, groups))
@@ -331,7 +332,7 @@ class QuestionJudge(Judge):
                 seen[which, i] = picture_digest((sources if which == "source" else canvases)[i])
             return seen[which, i]
 
-        judge = [_KEY_VERSION, self.id, self.version, self.model, self.prompt_hash, str(cases.sample)]
+        judge = [_KEY_VERSION, self.id, self.version, self.answering(cases), self.prompt_hash, str(cases.sample)]
         keys = []
         for group in groups:
             asked = [

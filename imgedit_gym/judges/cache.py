@@ -21,7 +21,7 @@ _KEY_VERSION = "2"
 _TAKEN_OVER = ("id", "version", "prompt_hash", "score_range", "deterministic", "combine", "waits", "model")
 """What a judge whose answers are kept has of the judge that gives them."""
 
-_ROUNDED = 1e-6
+_ROUNDED = 1.1e-4
 """How far rounding may carry a judge's number beyond [0, 1]."""
 
 
@@ -110,9 +110,9 @@ class StoredVerdicts(Judge):
 
     def _look_up(self, cases: Cases) -> tuple[list[str], dict[str, dict[str, Any]], torch.Tensor]:
         keys = [self._key(cases, i) for i in range(len(cases))]
-        read = {key: _verdict_of(text) for key, text in self._store.read(dict.fromkeys(keys)).items()}
-        known = {key: one for key, one in read.items() if one is not None}
-        self._store.forget(read.keys() - known.keys())
+        read = self._store.read(dict.fromkeys(keys))
+        known = {key: one for key, text in read.items() if (one := _verdict_of(text)) is not None}
+        self._store.forget({key: text for key, text in read.items() if key not in known})
         missing = [i for i, key in enumerate(keys) if key not in known]
         return keys, known, torch.tensor(missing, dtype=torch.int64, device=cases.canvas.device)
 
@@ -131,7 +131,7 @@ class StoredVerdicts(Judge):
             fresh_valid = fresh.valid.tolist()
             for case, index in at.items():
                 valid[case] = fresh_valid[index]
-                known[f"{case}"] = _as_dict(fresh, index)
+                known[f"{case}"] = _as_dict(fresh, index, cases.wanted[case, :, 0] > 0)
                 if fresh_valid[index]:
                     self._store.write(keys[case], json.dumps(known[f"{case}"]))
                 elif index in fresh.reasons:
@@ -218,9 +218,9 @@ def _verdict_of(text: str) -> dict[str, Any] | None:
     return one if bounded and lengths and isinstance(one.get("parts"), dict) else None
 
 
-def _as_dict(verdict: Verdict, i: int) -> dict[str, Any]:
+def _as_dict(verdict: Verdict, i: int, asked: torch.Tensor) -> dict[str, Any]:
     return {
-        "requirements": verdict.requirements[i].tolist(),
+        "requirements": torch.where(asked, verdict.requirements[i], 0.0).tolist(),
         "preservation": float(verdict.preservation[i]),
         "quality": float(verdict.quality[i]),
         "preserved": None if verdict.preserved is None else verdict.preserved[i].tolist(),

@@ -130,7 +130,7 @@ class Ensemble(_Pool):
             or not all(is_number(weight) and weight > 0 for weight in weighed_by.values())
         ):
             raise ImgEditError(f"weights: expected one above 0 for each of {list(self._members)}; found {weighed_by!r}")
-        self._weights = dict(weighed_by)
+        self._weights = {name: float(weighed_by[name]) for name in self._members}
         if weights is not None and pool != "mean":
             raise ImgEditError(f"weights go with pool='mean'; found pool={pool!r}")
         self.deterministic = all(judge.deterministic for judge in self._members.values())

@@ -162,7 +162,7 @@ class Server:
                     try:
                         body = await self._post(request())
                     except ServerError as error:
-                        # what was cut off, or cannot be read, was worked on all the same
+                        # what comes too late, or cannot be read, was worked on all the same
                         if error.failure not in (Failure.TIMEOUT, Failure.MALFORMED):
                             charge(0.0)
                         raise
@@ -219,6 +219,8 @@ class Server:
         try:
             # the client's own time-out begins anew with every byte
             response, content = await asyncio.wait_for(exchange(), self.timeout)
+        except http.ConnectTimeout:
+            raise ServerError(f"no connection within {self.timeout:g} s", Failure.UNREACHABLE) from None
         except (http.TimeoutException, asyncio.TimeoutError):
             raise ServerError(f"no answer within {self.timeout:g} s", Failure.TIMEOUT) from None
         except http.TransportError as error:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,20 +90,22 @@ class Store:
             if self.path is not None:
                 self._execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, text))
                 # another process may have been faster
-                text = self._execute("SELECT text FROM answers WHERE key = ?", (key,))[0][0]
+                kept = self._execute("SELECT text FROM answers WHERE key = ?", (key,))
+                text = kept[0][0] if kept else text
             self._remember(key, self._memory.get(key, text) if self.path is None else text)
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Drop texts, such as turned out to be damaged.
+    def forget(self, texts: Mapping[str, str]) -> None:
+        """Drop texts that turned out to be damaged, by key; what is there in their place by now stays.
 
         Raises:
             ImgEditError: If the file cannot be written.
         """
         with self._lock:
-            for key in keys:
-                self._memory.pop(key, None)
+            for key, text in texts.items():
+                if self._memory.get(key) == text:
+                    del self._memory[key]
                 if self.path is not None:
-                    self._execute("DELETE FROM answers WHERE key = ?", (key,))
+                    self._execute("DELETE FROM answers WHERE key = ? AND text = ?", (key, text))
 
     def __len__(self) -> int:
         with self._lock:

@@ -312,7 +312,9 @@ def test_the_first_text_of_a_key_stays(tmp_path):
     first.write("key", "first")
     second.write("key", "second")
     assert first.read(["key"]) == second.read(["key"]) == {"key": "first"}
-    second.forget(["key"])
+    second.forget({"key": "another"})
+    assert second.read(["key"]) == {"key": "first"}
+    second.forget({"key": "first"})
     second.write("key", "third")
     assert second.read(["key"]) == Store(tmp_path / "a.sqlite").read(["key"]) == {"key": "third"}
     memory = Store()
@@ -372,15 +374,19 @@ def killed_and_finished(n, kills, path, generator, server_dies=False):
             """Until so much of what is left to each kill has been asked for."""
             begun, more = len(server.requests), max(1, int(generator.uniform(*share) * n / (kills + 1)))
             while len(server.requests) < begun + more:
-                assert process.poll() is None, "it ended before it could be killed"
+                assert process.poll() is None and time.monotonic() < latest, (
+                    "it ended before it could be killed, or hangs"
+                )
                 time.sleep(0.005)
 
+        latest = time.monotonic() + 500
         for _ in range(kills):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             if server_dies:
                 wait(process, (0.1, 0.4))
-                seen += len(server.requests)
+                dead = server
                 life.close()
+                seen += len(dead.requests)
                 time.sleep(generator.uniform(0.0, 0.5))
                 server = life.enter_context(serving(port))
                 server.delay = 0.002

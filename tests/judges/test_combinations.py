@@ -146,6 +146,7 @@ def test_judges_that_say_other_things_are_described_otherwise():
         {"id": "ensemble", "members": ["checklist", "pixels"], "pool": "minimum"},
         {"id": "ensemble", "members": ["checklist", "pixels"], "least_valid": 1},
         {"id": "ensemble", "members": {"0": "checklist", "1": "pixels"}, "weights": {"0": 1, "1": 2}},
+        {"id": "ensemble", "members": {"0": "checklist", "1": "pixels"}, "weights": {"1": 1, "0": 2}},
         {"id": "ensemble", "members": ["checklist", {"id": "pixels", "region": "step"}]},
         {"id": "ensemble", "members": ["checklist", {"id": "pixels", "combine": "sum"}]},
     ]

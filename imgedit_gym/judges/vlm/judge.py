@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.asking import ASK, Done, Group, QuestionJudge, Reply
 from imgedit_gym.judges.base import Cases
@@ -78,25 +80,24 @@ class VlmJudge(QuestionJudge):
                 f"mode {mode!r}: this model can be asked in {', '.join(loaded.settings.modes)}; "
                 "name another model for other modes"
             )
-        self.model = self._named(loaded)
+        stored, _, kind = loaded.name.rpartition(", ")
+        # what "auto" comes to hangs on where the pictures are
+        self.model = f"{stored}, {kind if dtype != 'auto' else 'auto'}, mass {self.smallest_mass}"
         self.fixed_order = loaded.settings.pictures == "mosaic"
 
     def _load(self, device: str) -> Loaded:
         return load_model(self._where, self._revision, device, self._dtype)
 
-    def _load_for(self, cases: Cases) -> Loaded:
-        return self._load(str(cases.canvas.device) if self._device is None else self._device)
+    def _where_for(self, cases: Cases) -> str:
+        return str(cases.canvas.device) if self._device is None else self._device
 
-    def _named(self, loaded: Loaded) -> str:
-        return f"{loaded.name}, mass {self.smallest_mass}"
-
-    def prepare(self, cases: Cases) -> None:
-        """Load the model where the pictures are; its numbers, which the name tells, may be of another type there."""
-        self.model = self._named(self._load_for(cases))
+    def answering(self, cases: Cases) -> str:
+        """See :class:`imgedit_gym.judges.asking.QuestionJudge`; numbers are of another type elsewhere."""
+        return f"{self.model}, {torch.device(self._where_for(cases)).type}"
 
     def answer(self, cases: Cases, groups: Sequence[Group], done: Done) -> None:
         """See :class:`imgedit_gym.judges.asking.QuestionJudge`."""
-        loaded = self._load_for(cases)
+        loaded = self._load(self._where_for(cases))
         questions = [question for (question,) in groups]
         started = time.perf_counter()
         for part in ask(loaded, cases, questions, self.max_tokens):

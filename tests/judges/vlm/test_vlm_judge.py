@@ -11,6 +11,7 @@ from imgedit_gym.judges.questions import DIGITS, YES_NO
 from imgedit_gym.judges.vlm.answers import AnswerTokens
 from imgedit_gym.judges.vlm.judge import VlmJudge
 from imgedit_gym.judges.vlm.loading import load_model
+from imgedit_gym.models.loading import folder_digest
 
 transformers = pytest.importorskip("transformers")
 
@@ -172,6 +173,9 @@ def test_the_name_of_a_model_hangs_on_its_weights(tiny, tmp_path):
     (folder / "generation_config.json").write_text("{}")
     one, two = (VlmJudge(str(path)).model for path in (tiny("llava"), folder))
     assert one != two
+    digest = folder_digest(folder)
+    assert digest in two
     (folder / "README.md").write_text("What is told of it is no part of it.")
-    load_model.cache_clear()
-    assert VlmJudge(str(folder)).model == two
+    assert folder_digest(folder) == digest
+    (folder / "config.json").write_text("{}")
+    assert folder_digest(folder) != digest
