@@ -161,8 +161,7 @@ class QuestionJudge(Judge):
         await in_thread(self.answer, cases, groups, done)
 
     def answering(self, cases: Cases) -> str:
-        """Names who answers about such pictures, as exactly as answers hang on it; the model, unless a judge knows more.
-        """
+        """Names who answers about such pictures, as exactly as answers hang on it; by default the model."""
         return self.model
 
     def group(self, questions: Sequence[Question]) -> list[Group]:
