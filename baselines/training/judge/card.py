@@ -105,7 +105,7 @@ follow the exact judge's rules for such things. From the stage `joint` on some o
 or left as they were on one side of a line, and there are also adverts edited step by step with the package's own tools,
 rightly and wrongly, and pictures that are harder to judge (drawn with forbidden, wrong, moved, swapped or resized
 things, with one side edited and the other not, blended with the source, blank, noisy, emptied, or of another task;
-four in five of the cut and the blended ones show plans that were carried out whole before, with the tools or drawn): all
+four in five of the cut and the blended ones show plans that were carried out whole before, with tools or drawn): all
 with the answers of the exact checklist judge, and with what its measurement recognises at each place.
 Questions are balanced by kind and answer. Nothing was downloaded.
 
