@@ -17,8 +17,9 @@ from imgedit_gym.core.errors import ImgEditError, reason_of
 from imgedit_gym.models.safe_weights import from_safetensors
 
 PARTS = ("image_processor", "tokenizer", "video_processor", "feature_extractor", "chat_template")
-_TELLING = (".md", ".png", ".jpg", ".svg")
-"""Suffixes of files on which no answer depends."""
+
+_TELLING = ("*.md", "*.png", "*.jpg", "*.svg", "measured.json")
+"""Files that tell of a model; no answer depends on them."""
 
 _HASHED_WHOLE = 64 * 2**20
 """Files of up to so many bytes are named by their content, larger ones by size and time."""
@@ -209,7 +210,7 @@ def folder_digest(folder: Path) -> str:
     found = hashlib.sha256()
     named = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
     for name, path in sorted(named.items()):
-        if any(part.startswith(".") for part in name.parts) or name.suffix in _TELLING or name.name == "measured.json":
+        if any(part.startswith(".") for part in name.parts) or any(map(name.match, _TELLING)):
             continue
         status = path.stat()
         found.update(name.as_posix().encode())
