@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from baselines.training.judge.asking import Asker, Shown, Wordings
 from baselines.training.judge.kinds import Codes, Kinds
 from baselines.training.judge.learn import Workshop, learn_further
 from baselines.training.judge.measure import strange_wording
-from baselines.training.judge.model import save
+from baselines.training.judge.model import image_tokens, save
 from baselines.training.judge.pairs import Recipe
 from baselines.training.judge.plan import QUICK
 from baselines.training.judge.spoiled import WAYS, Spoiler
-from baselines.training.judge.taking import take_up
+from baselines.training.judge.taking import take_eyes, take_up
 from baselines.training.judge.tooled import Balance, Bench
 from baselines.training.judge.vocabulary import ANSWER, ASK, UNKNOWN, Words, unknown_words
 from baselines.training.judge.wider import DISPENSABLE, FRAMES, RELATED, STRANGELY, WIDER, spelled
@@ -165,6 +165,29 @@ def test_a_model_is_taken_up_with_more_words(tmp_path: Path):
     large = Workshop.open(other, tmp_path / "large", 1)
     with pytest.raises(ImgEditError, match="this preset's sizes"):
         take_up(large.model(), large.words, tmp_path / "first")
+
+
+@pytest.mark.parametrize("take", [take_up, take_eyes])
+def test_a_tower_with_fewer_layers_is_taken_over(take: Callable[..., None], tmp_path: Path):
+    low = Workshop.open(replace(QUICK, code_steps=5), tmp_path / "shop", 1)
+    high = replace(low, preset=replace(QUICK, shape=replace(QUICK.shape, vision_layers=QUICK.shape.vision_layers + 2)))
+    first, model, words = low.model(), high.model(), (low.words,) * (take is take_up)
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    save(first, QUICK.shape, low.words, tmp_path / "first")
+    take(model, *words, tmp_path / "first")
+    first.load_state_dict({name: value.half().float() for name, value in first.state_dict().items()})
+    mosaics = torch.randint(0, 256, (2, 144, 144, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        assert torch.equal(image_tokens(model, mosaics), image_tokens(first, mosaics))
+    # what the new layers add is learnt
+    image_tokens(model, mosaics).square().sum().backward()
+    added = [p for name, p in model.named_parameters() if ".layers.3." in name and name.endswith("fc2.weight")]
+    assert len(added) == 1 and float(added[0].grad.abs().sum()) > 0.0
+    save(model, high.preset.shape, high.words, tmp_path / "high")
+    with pytest.raises(ImgEditError, match="expected a model"):
+        take(low.model(), *words, tmp_path / "high")
 
 
 def test_a_stage_goes_on_only_from_what_it_began_with(tmp_path: Path):

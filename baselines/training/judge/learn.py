@@ -36,6 +36,9 @@ from imgedit_gym.judges.vlm.mosaic import mosaic
 
 REFILL_STEPS = 20
 EPISODE_STEPS = 60
+AGENTS_LAYERS = 4
+"""Layers of the vision half whose tokens agents read, at most."""
+
 TOKEN_NOISE = 0.05
 """Deviation of the noise on true image tokens from which the language half learns."""
 
@@ -89,7 +92,8 @@ class Workshop:
 
     def narrow(self) -> Workshop:
         """The same for a vision half whose tokens are those that agents read."""
-        shape = replace(self.preset.shape, width=WIDTH)
+        shape = self.preset.shape
+        shape = replace(shape, width=WIDTH, vision_layers=min(shape.vision_layers, AGENTS_LAYERS))
         return replace(self, preset=replace(self.preset, shape=shape))
 
     def model(self) -> Any:

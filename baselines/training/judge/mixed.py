@@ -10,7 +10,7 @@ from baselines.training.judge.examined import CLEAN, HARDLY, SPOILT, SURELY, Exa
 from baselines.training.judge.pairs import Pairs, View
 from imgedit_gym.core.checklist import LABEL_HEADLINE
 
-OLD = 0.1, 0.75
+OLD = 0.2, 0.72
 """Least and most of what was before that is left all over a faded picture."""
 
 SEEN = 0.05

@@ -84,7 +84,7 @@ _SIZES = ((128, 0.6), (64, 0.16), (96, 0.12), (192, 0.12))
 _MORE = {"banned": 2.5, "present": 2.5, "span": 2.0}
 
 FULL = Preset(
-    Shape(),
+    Shape(vision_layers=7),
     {
         "vision": Course(
             ((7000, 1.0, 0.45), (4600, 0.5, 1.0), (700, 0.2, 1.0), (2500, 0.35, 1.0), (5000, 0.6, 1.0)),
@@ -123,15 +123,15 @@ FULL = Preset(
             weights=_MORE,
         ),
         "further": Course(
-            ((7000, 0.8, 1.0),),
+            ((6000, 0.8, 1.0),),
             6,
             (5e-4, 5e-4),
-            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.25, astray=0.9, mixed=0.5),
+            Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.25, astray=0.9, mixed=0.6),
             questions=7,
             counts=3,
             sizes=((128, 0.76), (64, 0.1), (96, 0.07), (192, 0.07)),
-            tooled=16,
-            spoiled=12,
+            tooled=14,
+            spoiled=16,
             rough=0.2,
             settling=150,
             weights=_MORE,

@@ -18,13 +18,13 @@ from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS,
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
-    "drawn": 0.2,
-    "planned": 0.1,
-    "blended": 0.24,
-    "parted": 0.3,
-    "look": 0.03,
-    "grain": 0.03,
-    "blank": 0.02,
+    "drawn": 0.17,
+    "planned": 0.08,
+    "blended": 0.28,
+    "parted": 0.34,
+    "look": 0.02,
+    "grain": 0.02,
+    "blank": 0.01,
     "speckle": 0.01,
     "stranger": 0.07,
 }
@@ -33,8 +33,11 @@ WAYS: dict[str, float] = {
 DILIGENCE = (0.2, 0.7, 0.95)
 """Shares of what a task asks for that drawn pictures carry out."""
 
-WHOLE = 0.55, 0.25
+WHOLE = 0.6, 0.25
 """Of pictures that are blended or cut, shares in which a plan was carried out whole before: with the tools, drawn."""
+
+SHARES = 0.3, 0.75
+"""Least and most of an edit that a blended picture shows."""
 
 MISHAP = 0.2
 """Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
@@ -105,7 +108,7 @@ class Spoiler:
             case "planned":
                 return base
             case "blended":
-                share = dice.uniform(0.25, 0.8)
+                share = dice.uniform(*SHARES)
                 return _levels(source.float() + share * (base.float() - source.float()))
             case "parted":
                 return _parted(source, base, dice)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.models.loading import load_image_text_model
 
 WEIGHTS = "model.safetensors"
+
+_LAYER = re.compile(r"vision_tower.*\.layers\.(\d+)\.")
+_ADDING = ("out_proj", "fc2")
+"""The parts of a layer that add to what is there."""
 
 
 def is_vision(name: str) -> bool:
@@ -35,18 +41,19 @@ def digest_of(folder: Path) -> str:
 
 @torch.no_grad()
 def take_eyes(model: Any, folder: Path) -> None:
-    """Give a model the tower of another one, and the projector, whose tokens may be narrower.
+    """Give a model the tower of another one, which may have fewer layers, and its projector of tokens as wide or less.
 
     Args:
         model: The model.
         folder: Of the other one.
 
     Raises:
-        ImgEditError: If its tower is another one, or its tokens are wider.
+        ImgEditError: If its tower is a larger or another one, or its tokens are wider.
     """
     held = load_image_text_model(str(folder), None, "cpu", "float32").model.state_dict()
     state = model.state_dict()
     known = {name: value for name, value in held.items() if is_vision(name)}
+    known |= _added(state, known)
     for name in sorted({*known, *filter(is_vision, state)}):
         found, wanted = (list(one[name].shape) if name in one else None for one in (known, state))
         narrower = found and wanted and "projector" in name and all(a <= b for a, b in zip(found, wanted, strict=True))
@@ -63,9 +70,10 @@ def take_eyes(model: Any, folder: Path) -> None:
 
 @torch.no_grad()
 def take_up(model: Any, words: Words, folder: Path) -> None:
-    """Give a model the weights of another one, whose vocabulary may be a smaller one.
+    """Give a model the weights of another one, whose vocabulary may be smaller and whose tower may have fewer layers.
 
-    Words that the other does not have begin as those that they are related to, or as its unknown word.
+    Words that the other does not have begin as those that they are related to, or as its unknown word, layers of the
+    tower by adding nothing.
     """
     held = load_image_text_model(str(folder), None, "cpu", "float32")
     state, ids = dict(held.model.state_dict()), held.processor.tokenizer.get_vocab()
@@ -84,9 +92,22 @@ def take_up(model: Any, words: Words, folder: Path) -> None:
     for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
         state[name] = table
     wanted = model.state_dict()
-    unlike = [name for name, value in wanted.items() if name not in state or state[name].shape != value.shape]
+    state |= _added(wanted, state)
+    shapes = [{name: value.shape for name, value in one.items()} for one in (wanted, state)]
+    unlike = [name for name in {**wanted, **state} if shapes[0].get(name) != shapes[1].get(name)]
     if unlike:
         raise ImgEditError(
             f"{folder}: expected a model of this preset's sizes; {unlike[0]} and {len(unlike) - 1} more differ"
         )
     model.load_state_dict(state)
+
+
+def _added(wanted: Mapping[str, torch.Tensor], held: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights with which the tower's layers above the last one that is held begin by adding nothing."""
+    layers = {name: int(found[1]) for name in [*wanted, *held] if (found := _LAYER.search(name))}
+    top = max((layers[name] for name in held if name in layers), default=-1)
+    return {
+        name: value * float(not name.rpartition(".")[0].endswith(_ADDING))
+        for name, value in wanted.items()
+        if name in layers and layers[name] > top >= 0
+    }
