@@ -17,9 +17,9 @@ from baselines.agents.rule_based import RuleBasedAgent
 from baselines.agents.tables import table_tool
 from baselines.rollout import run_episodes
 from benchmarks.checklist.drawings import is_clear, with_looks
-from benchmarks.checklist.judging import judge_finished
+from benchmarks.checklist.parts import known_of_blends, known_of_parts
 from benchmarks.checklist.staging import Stage, Truth
-from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS, Kind
+from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS
 from imgedit_gym.engine import Engine
 
 DRAWN = 2
@@ -140,11 +140,14 @@ def honest_edits(
         yield Pictures.of(f"{name} agent", "agents", torch.from_numpy(finals))
     yield from _rearranged(engine, stage, random)
     yield Pictures.of("wrong places", "tools", reference.failed)
-    half = half_edited(engine.batch.images, reference.done)
-    rows = torch.arange(len(half))
-    yield Pictures("left half of what changed", "tools", half, rows, cut_in_half(engine, reference.done, half))
-    yield Pictures.of("blended", "tools", blended(engine.batch.images, reference.done, random))
-    some = torch.from_numpy(random.random(len(half)) < 0.5)[:, None, None, None]
+    before, rows = engine.batch.images, torch.arange(len(seeds))
+    left = left_half(before, reference.done)
+    half = torch.where(left[..., None], reference.done, before)
+    yield Pictures("left half of what changed", "tools", half, rows, known_of_parts(engine, reference.done, left))
+    shares = torch.from_numpy(random.uniform(*BLENDED, len(rows))).float()
+    mixed = blended(before, reference.done, shares)
+    yield Pictures("blended", "tools", mixed, rows, known_of_blends(engine, shares))
+    some = torch.from_numpy(random.random(len(rows)) < 0.5)[:, None, None, None]
     yield Pictures.of("artefacts", "tools", with_artefacts(torch.where(some, reference.part, reference.done), random))
 
 
@@ -193,45 +196,15 @@ def _rearranged(engine: Engine, stage: Stage, random: np.random.Generator) -> It
             yield Pictures.of(name, "tools", with_looks(stage.draw(index)[0], truths), index)
 
 
-def half_edited(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """The left half of what changed as after, the rest as before, ``uint8 [n, S, S, 3]``."""
+def left_half(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """Columns on the left that hold half of what changed, ``bool [n, S, S]``."""
     changed = (before != after).any(-1)
     columns = changed.sum(1).cumsum(1)
-    left = columns <= 0.5 * columns[:, -1:]
-    return torch.where(left[:, None, :, None], after, before)
+    return (columns <= 0.5 * columns[:, -1:])[:, None].expand_as(changed)
 
 
-WHOLE_ONLY = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR, Kind.TONE, Kind.HEADLINE)
-"""Requirements that half of an edit does not carry out, as it goes through the thing itself."""
-
-CUT = 0.25
-"""Least share of what changed in a headline that must lie on either side for the headline to be cut."""
-
-
-def cut_in_half(engine: Engine, done: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
-    """What is known of pictures of which the left half was edited: what was carried out, and cut, does not hold.
-
-    Args:
-        engine: Whose tasks they are.
-        done: The whole edit, ``uint8 [B, S, S, 3]``.
-        half: The left half of it.
-
-    Returns:
-        0 where that is so, nan elsewhere, ``float32 [B, R]``.
-    """
-    batch = engine.batch
-    kinds, boxes = batch.requirements[:, :, 0], batch.headline_box.tolist()
-    before, after = (judge_finished(engine, pictures).requirements for pictures in (batch.images, done))
-    cut = torch.isin(kinds, torch.tensor(WHOLE_ONLY)) & (before < 0.5) & (after >= 0.5)
-    for row, (top, left, bottom, right) in enumerate(boxes):
-        source, whole, part = (pictures[row, top:bottom, left:right].int() for pictures in (batch.images, done, half))
-        changed = (source != whole).any(-1)
-        edited = (source != part).any(-1)
-        share = float(edited.sum() / changed.sum().clamp_min(1))
-        if not CUT <= share <= 1.0 - CUT:
-            cut[row] &= kinds[row] != Kind.HEADLINE
-    return torch.where(cut, 0.0, torch.nan)
-
+BLENDED = 0.3, 0.7
+"""Least and largest share of the edit in a blend."""
 
 QUALITIES = 20, 50
 """Of JPEG, lowest and highest."""
@@ -256,7 +229,7 @@ def with_artefacts(pictures: torch.Tensor, random: np.random.Generator) -> torch
     return torch.from_numpy(np.stack(found))
 
 
-def blended(before: torch.Tensor, after: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    """Both at once, 0.3 to 0.7 of the latter, ``uint8 [n, S, S, 3]``."""
-    share = torch.from_numpy(random.uniform(0.3, 0.7, (len(before), 1, 1, 1))).float()
-    return (before.float() + share * (after.float() - before.float())).round().to(torch.uint8)
+def blended(before: torch.Tensor, after: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Both at once, ``shares`` ``float32 [n]`` of the latter, ``uint8 [n, S, S, 3]``."""
+    mixed = before.float() + shares[:, None, None, None] * (after.float() - before.float())
+    return mixed.round().to(torch.uint8)

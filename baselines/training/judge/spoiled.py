@@ -12,6 +12,8 @@ import torch
 from baselines.training.judge.looks import LUMA, give_looks
 from baselines.training.judge.mixed import beyond
 from baselines.training.judge.tooled import Bench, Edited
+from benchmarks.audit.edits import blended
+from benchmarks.checklist.parts import known_of_blends, known_of_parts
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
@@ -35,6 +37,9 @@ DILIGENCE = (0.2, 0.7, 0.95)
 
 WHOLE = 0.6, 0.25
 """Of pictures that are blended or cut, shares in which a plan was carried out whole before: with the tools, drawn."""
+
+MIXED = "blended", "parted"
+"""Ways that show a part of an edit: all of it faintly, or one side of it."""
 
 SHARES = 0.3, 0.75
 """Least and most of an edit that a blended picture shows."""
@@ -81,7 +86,7 @@ class Spoiler:
         ways = dice.choices(list(WAYS), list(WAYS.values()), k=n)
         before, edited = engine.batch.images[index], engine.canvas[index]
         # else hardly anything in these would be carried out, and doubt always be answered with no
-        luck = [dice.random() if way in ("blended", "parted") else 1.0 for way in ways]
+        luck = [dice.random() if way in MIXED else 1.0 for way in ways]
         tools = [way == "planned" or at < WHOLE[0] for way, at in zip(ways, luck, strict=True)]
         whole = [WHOLE[0] <= at < sum(WHOLE) for at in luck]
         drawn = self._drawn(rows, whole, dice, numbers)
@@ -89,7 +94,26 @@ class Spoiler:
             edited[tools] = self._bench.carried_out(index[tools], dice)
         bases = [drawn[i] if whole[i] or (not tools[i] and dice.random() < 0.6) else edited[i] for i in range(n)]
         canvas = torch.stack([self._spoil(ways[i], before, bases[i], drawn, i, dice, numbers) for i in range(n)])
-        return self._bench.edited(canvas, index, dice)
+        known = self._mix(ways, torch.stack(bases), canvas, index, dice)
+        return self._bench.edited(canvas, index, dice, known)
+
+    def _mix(
+        self, ways: list[str], bases: torch.Tensor, canvas: torch.Tensor, index: torch.Tensor, dice: random.Random
+    ) -> torch.Tensor:
+        """Blend and cut the pictures of which that is to become; returns what is known of them by construction."""
+        engine = self._bench.engine
+        known = torch.full(engine.batch.requirements[index].shape[:2], torch.nan)
+        faint, parted = (torch.tensor([way == name for way in ways]).nonzero().flatten() for name in MIXED)
+        if len(faint):
+            shares = torch.tensor([dice.uniform(*SHARES) for _ in faint])
+            canvas[faint] = blended(engine.batch.images[index[faint]], bases[faint], shares)
+            known[faint] = known_of_blends(engine, shares, index[faint])
+        if len(parted):
+            before = engine.batch.images[index[parted]]
+            shown = torch.stack([_side(*pair, dice) for pair in zip(before, bases[parted], strict=True)])
+            canvas[parted] = torch.where(shown[..., None], bases[parted], before)
+            known[parted] = known_of_parts(engine, bases[parted], shown, index[parted])
+        return known
 
     def _spoil(
         self,
@@ -101,17 +125,11 @@ class Spoiler:
         dice: random.Random,
         numbers: torch.Generator,
     ) -> torch.Tensor:
-        source = before[i]
         match way:
             case "drawn":
                 return drawn[i]
-            case "planned":
+            case "planned" | "blended" | "parted":
                 return base
-            case "blended":
-                share = dice.uniform(*SHARES)
-                return _levels(source.float() + share * (base.float() - source.float()))
-            case "parted":
-                return _parted(source, base, dice)
             case "look":
                 tone = torch.tensor([dice.randrange(len(TONES))])
                 return give_looks(base[None], torch.zeros(1, 3), tone, numbers)[0][0]
@@ -308,12 +326,12 @@ class _Advert:
         return -1
 
 
-def _parted(source: torch.Tensor, base: torch.Tensor, dice: random.Random) -> torch.Tensor:
-    """One side of what changed as in ``base``, the other as in the source."""
+def _side(source: torch.Tensor, base: torch.Tensor, dice: random.Random) -> torch.Tensor:
+    """One side of what changed, ``bool [S, S]``."""
     angle = dice.uniform(0, 2 * math.pi)
     if dice.random() < 0.5:
         angle = dice.randrange(4) * math.pi / 2
-    return torch.where(beyond(source, base, angle, dice.uniform(0.25, 0.75))[..., None], source, base)
+    return ~beyond(source, base, angle, dice.uniform(0.25, 0.75))
 
 
 def _levels(picture: torch.Tensor) -> torch.Tensor:

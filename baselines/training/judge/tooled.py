@@ -17,6 +17,7 @@ from baselines.training.judge.recognised import recognised
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS
 from baselines.training.judge.world import World
+from benchmarks.checklist.parts import MET
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
 from imgedit_gym.core.names import TONES
 from imgedit_gym.core.plan import PlanStep
@@ -54,6 +55,9 @@ CARE = 0.4, 0.8, 0.97
 
 BY_TABLE = 0.7
 """How often a whole plan's step is carried out with the table's tool, and not with any that is suitable."""
+
+UNTOLD = 0.5 * (HARDLY + SURELY)
+"""Stands for a value of which nothing is learnt."""
 
 DOUBTFUL = 0.3, SURELY
 """What is less there than the first is not there, what is more than the second is; between them nothing is asked."""
@@ -117,17 +121,24 @@ class Bench:
         engine.step(actions, acting, over.nonzero().flatten())
         return self.edited(engine.canvas.clone(), torch.arange(engine.num_envs), dice)
 
-    def edited(self, canvas: torch.Tensor, rows: torch.Tensor, dice: random.Random) -> Edited:
+    def edited(
+        self, canvas: torch.Tensor, rows: torch.Tensor, dice: random.Random, known: torch.Tensor | None = None
+    ) -> Edited:
         """Pictures of tasks, and what can be asked about them.
 
         Args:
             canvas: The pictures, ``uint8 [n, S, S, 3]``.
             rows: Whose they are, ``int64 [n]``.
             dice: Random numbers.
+            known: What is known by construction, ``float32 [n, R]``: 1, 0, or nan where nothing is. What the exact
+                judge answers otherwise is not asked.
         """
         engine = self.engine
         # once more after the step that judged: no verdict says which objects were recognised
         found = engine.checklist.measure(canvas, rows)
+        if known is not None:
+            unlike = ~known.isnan() & ((found.requirements >= MET) != (known >= MET))
+            found.requirements[unlike] = UNTOLD
         asked = [
             self.questions(row, found.requirements[i], found.preserved[i], float(found.quality[i]), dice)
             for i, row in enumerate(rows.tolist())
