@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 
 from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
-
-MET = 0.5
-"""Value from which on a requirement holds."""
 
 HALF = 0.5
 """Least share of a blended edit that may be seen for anything that is asked for to be carried out."""

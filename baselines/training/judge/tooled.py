@@ -17,10 +17,10 @@ from baselines.training.judge.recognised import recognised
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS
 from baselines.training.judge.world import World
-from benchmarks.checklist.parts import MET
 from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
 from imgedit_gym.core.names import TONES
 from imgedit_gym.core.plan import PlanStep
+from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine, oracle_regions
 from imgedit_gym.judges.questions import parts_of
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
