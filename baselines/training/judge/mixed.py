@@ -8,6 +8,7 @@ import torch
 
 from baselines.training.judge.examined import CLEAN, HARDLY, SPOILT, SURELY, Examined
 from baselines.training.judge.pairs import Pairs, View
+from benchmarks.checklist.parts import HALF
 from imgedit_gym.core.checklist import LABEL_HEADLINE
 
 OLD = 0.2, 0.72
@@ -83,14 +84,17 @@ def relabel(
     came, changed = pairs.came[rows], pairs.changed[rows]
     altered = (was != now) | (came != 0) | ((was >= 0) & ~pairs.kept[rows])
     coming = (now >= 0) & (came != 0)
-    arrived = coming & (exact.found >= SURELY)
+    # less than half of an edit is none, even if it is recognised
+    faint = (share > 1.0 - HALF).all(1)[:, None]
+    arrived = coming & (exact.found >= SURELY) & ~faint
     lost = coming & (exact.found <= HARDLY)
     vague = coming & ~arrived & ~lost
-    gone = exact.gone >= SURELY
+    gone = (exact.gone >= SURELY) & ~faint
     back = (exact.gone >= 0) & (exact.gone <= HARDLY)
     unsure = (exact.gone > HARDLY) & ~gone
     stays = back & ~arrived & ~vague & (exact.remains >= SURELY)
-    text_told = exact.text >= SURELY
+    rewritten = pairs.text[rows, 0] != pairs.text[rows, 1]
+    text_told = (exact.text >= SURELY) & ~(faint[:, 0] & rewritten)
     # things, by slot
     pairs.sprite[rows, 1] = torch.where(stays, was, torch.where(lost, -1, now))
     pairs.came[rows] = torch.where(stays | lost, 0, torch.where(vague, -1, torch.where(arrived, 1, came)))
