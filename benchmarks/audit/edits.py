@@ -17,7 +17,7 @@ from baselines.agents.rule_based import RuleBasedAgent
 from baselines.agents.tables import table_tool
 from baselines.rollout import run_episodes
 from benchmarks.checklist.drawings import is_clear, with_looks
-from benchmarks.checklist.parts import known_of_blends, known_of_parts
+from benchmarks.checklist.parts import blended, known_of_blends, known_of_parts
 from benchmarks.checklist.staging import Stage, Truth
 from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS
 from imgedit_gym.engine import Engine
@@ -227,9 +227,3 @@ def with_artefacts(pictures: torch.Tensor, random: np.random.Generator) -> torch
             picture = picture.resize((edge, edge), Image.Resampling.BICUBIC).resize(size, Image.Resampling.BICUBIC)
         found.append(np.asarray(picture))
     return torch.from_numpy(np.stack(found))
-
-
-def blended(before: torch.Tensor, after: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Both at once, ``shares`` ``float32 [n]`` of the latter, ``uint8 [n, S, S, 3]``."""
-    mixed = before.float() + shares[:, None, None, None] * (after.float() - before.float())
-    return mixed.round().to(torch.uint8)

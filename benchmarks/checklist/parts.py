@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import torch
 
-from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.checklist import COLUMNS, LABEL_BACKGROUND, Kind
 from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
 
 HALF = 0.5
-"""Least share of a blended edit that may be seen for anything that is asked for to be carried out."""
+"""Least share of a blended edit that may be seen for a thing, a headline or a background to be carried out."""
 
 CUT = 0.25
 """Least share of what changed in a thing that must lie on either side of a cut for the thing to be cut."""
 
-MADE = 0.35, 0.5
-"""Qualities: less than the first is no thing, the second and more surely is one."""
+HARDLY_ALL = 0.6
+"""Most of what changed in a new thing's box that is shown if the thing is surely not whole, which does not fill it."""
 
-_WHOLE_ONLY = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR, Kind.TONE)
-"""Requirements that concern the whole picture: no part of it carries them out."""
+MADE = 0.35, 0.5
+"""Qualities: less than the first is no thing for the exact judge (0.7 counts as all, 0.5 of that is enough), the second
+and more surely is one.
+"""
+
+INK = 12
+"""Coverage from which on a pixel belongs to a letter, of 255."""
+
+_BACKGROUNDS = (Kind.BACKGROUND, Kind.BACKGROUND_COLOR)
+_PLACED = (Kind.COLOR, Kind.ABSENT)
+_FAINTLY = (Kind.TONE, Kind.COLOR, Kind.BACKGROUND_COLOR)
+"""Requirements that less than half of an edit may carry out, if all of it would do more than is asked for."""
 
 _KIND, _SLOT, _ARG, _COUNT = (COLUMNS.index(name) for name in ("kind", "slot", "arg", "count"))
 
 
+def blended(before: torch.Tensor, after: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Both at once, ``shares`` ``float32 [n]`` of the latter, ``uint8 [n, S, S, 3]``."""
+    mixed = before.float() + shares[:, None, None, None] * (after.float() - before.float())
+    return mixed.round().to(torch.uint8)
+
+
 def known_of_blends(engine: Engine, shares: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
-    """What is known of blends of source and edit: less than half of an edit is none.
+    """What is known of blends of source and edit: less than half of a thing, a headline or a background is none.
 
     Args:
         engine: Whose tasks they are.
@@ -33,12 +49,13 @@ def known_of_blends(engine: Engine, shares: torch.Tensor, rows: torch.Tensor | N
         rows: The task of each, ``int64 [n]``; all of them if none are given.
 
     Returns:
-        0 where something is asked for that the source does not have and the edit is less than half there, nan
-        elsewhere, ``float32 [n, R]``.
+        0 where such a thing is asked for that the source does not have and the edit is less than half there, nan
+        elsewhere, and for colours and looks, of which half may be enough, ``float32 [n, R]``.
     """
     index = torch.arange(len(shares)) if rows is None else rows
     source = engine.checklist.measure(engine.batch.images[index], index).requirements
-    missing = (engine.batch.requirements[index, :, _KIND] > 0) & (source < MET)
+    kinds = engine.batch.requirements[index, :, _KIND]
+    missing = (kinds > 0) & ~torch.isin(kinds, torch.tensor(_FAINTLY, device=kinds.device)) & (source < MET)
     return torch.where(missing & (shares < HALF)[:, None], 0.0, torch.nan)
 
 
@@ -47,10 +64,10 @@ def known_of_parts(
 ) -> torch.Tensor:
     """What is known of pictures that show an edit at some of their pixels, and the source at the others.
 
-    A thing of which all that was changed is shown is as in the edit, one of which nothing is shown as in the source,
-    and half a thing is none. So a removed or recoloured object is known by its place, things that came by how many of
-    them are shown whole. Half a look, background or headline is none. Nothing is said of counts, nor of things of
-    which less than a quarter lies on one side.
+    Of what is asked for and the whole edit carries out: half of it is none, an object whose place is shown whole is
+    gone or has its colour, and things that came are there if enough of them are shown whole. What is asked for and not
+    shown at all is as in the source. Nothing is said of counts, of what the whole edit does not carry out, and of
+    things of which less than a quarter lies on one side.
 
     Args:
         engine: Whose tasks they are.
@@ -91,6 +108,7 @@ class _Part:
         self._changed, self._shown = changed, changed & shown
         self._labels, self._slots = batch.segments[row], batch.slots[row].tolist()
         self._headline = batch.headline_box[row].tolist()
+        self._texts = engine.tasks.stock.texts
         self._remains = found.remains[i].tolist()
         self._sets = engine.tasks.tables.sets.members
         things = zip(found.finds[i].tolist(), found.find_quality[i].tolist(), found.find_boxes[i].tolist(), strict=True)
@@ -99,35 +117,45 @@ class _Part:
     def holds(self, wanted: list[int], before: bool, after: bool) -> float:
         """1, 0, or nan for a requirement that held before the edit, and holds after all of it, or not."""
         kind = Kind(wanted[_KIND])
+        if before or kind == Kind.COUNT:
+            return torch.nan
         if kind == Kind.PRESENT:
-            return self._present(wanted) if after and not before else torch.nan
+            return self._present(wanted) if after else torch.nan
+        shares = [self._share(area) for area in self._areas(kind, wanted)]
+        if not any(shares):
+            return 0.0
+        if not after:
+            return torch.nan
+        if all(CUT <= share <= 1.0 - CUT for share in shares):
+            return 0.0
+        return 1.0 if kind in _PLACED and self._share(self._place(wanted[_SLOT])) == 1.0 else torch.nan
+
+    def _areas(self, kind: Kind, wanted: list[int]) -> list[torch.Tensor]:
+        """Where a requirement is to be seen; of headlines, for each that may be meant."""
+        if kind in _PLACED:
+            return [self._labels == wanted[_SLOT] + 1]
+        if kind in _BACKGROUNDS:
+            return [self._labels == LABEL_BACKGROUND]
         if kind == Kind.HEADLINE:
-            area = self._inside(self._headline)
-        elif kind == Kind.COLOR:
-            area = self._labels == wanted[_SLOT] + 1
-        elif kind == Kind.ABSENT:
-            area = self._place(wanted[_SLOT])
-        elif kind in _WHOLE_ONLY:
-            area = torch.ones_like(self._changed)
-        else:
-            return torch.nan
-        share = self._share(area)
-        if share == 0.0 and kind in (Kind.COLOR, Kind.ABSENT) and not before:
-            return 0.0
-        if not after or before:
-            return torch.nan
-        if CUT <= share <= 1.0 - CUT:
-            return 0.0
-        return 1.0 if share == 1.0 and kind in (Kind.COLOR, Kind.ABSENT) else torch.nan
+            return [self._inked(wanted[_ARG] + text) for text in range(wanted[_COUNT])]
+        return [torch.ones_like(self._changed)]
+
+    def _inked(self, text: int) -> torch.Tensor:
+        """Where the letters of a headline are."""
+        top, left, bottom, right = self._headline
+        area = torch.zeros_like(self._changed)
+        area[top:bottom, left:right] = self._texts[text, : bottom - top, : right - left] >= INK
+        return area
 
     def _present(self, wanted: list[int]) -> float:
         members = set(self._sets[wanted[_ARG]])
         surely = perhaps = 0
         for sprite, quality, box in self._things:
             if sprite in members:
-                share = self._share(self._inside(box))
+                area = self._inside(box)
+                share = self._share(area)
                 surely += share == 1.0 and quality >= MADE[1]
-                perhaps += share > 1.0 - CUT
+                perhaps += share > HARDLY_ALL or not bool((self._changed & area).any())
         for slot, sprite in enumerate(self._slots):
             if sprite in members:
                 share = self._share(self._labels == slot + 1)
@@ -143,7 +171,8 @@ class _Part:
 
     def _inside(self, box: list[int]) -> torch.Tensor:
         area = torch.zeros_like(self._changed)
-        area[box[0] : box[2], box[1] : box[3]] = True
+        # a box may reach over the edge
+        area[max(box[0], 0) : max(box[2], 0), max(box[1], 0) : max(box[3], 0)] = True
         return area
 
     def _place(self, slot: int) -> torch.Tensor:

@@ -182,8 +182,9 @@ def test_a_tower_with_fewer_layers_is_taken_over(take: Callable[..., None], tmp_
     with torch.no_grad():
         assert torch.equal(image_tokens(model, mosaics), image_tokens(first, mosaics))
     # what the new layers add is learnt
+    new = f".layers.{high.preset.shape.vision_layers - 1}."
     image_tokens(model, mosaics).square().sum().backward()
-    added = [p for name, p in model.named_parameters() if ".layers.3." in name and name.endswith("fc2.weight")]
+    added = [p for name, p in model.named_parameters() if new in name and name.endswith("fc2.weight")]
     assert len(added) == 1 and float(added[0].grad.abs().sum()) > 0.0
     save(model, high.preset.shape, high.words, tmp_path / "high")
     with pytest.raises(ImgEditError, match="expected a model"):
@@ -282,7 +283,7 @@ def test_spoiled_pictures_are_asked_about_as_the_exact_judge_sees_them(bench: Be
         assert (values[~known] == UNTOLD).all() and torch.equal(preserved, exact.preserved[i])
         assert quality == float(exact.quality[i])
         untold += int((~known).sum())
-    assert 0 < untold < 30
+    assert 0 < untold < 0.1 * exact.requirements.numel()
 
 
 def test_objects_are_counted_as_the_exact_judge_counts_them(words: Words, bench: Bench):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 
 from baselines.training.judge.examined import CLEAN, HARDLY, SPOILT, SURELY, Examined
 from baselines.training.judge.pairs import Pairs, View
-from benchmarks.checklist.parts import HALF
-from imgedit_gym.core.checklist import LABEL_HEADLINE
+from benchmarks.checklist.parts import CUT, HALF
+from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, N_LABELS
 
 OLD = 0.2, 0.72
 """Least and most of what was before that is left all over a faded picture."""
+
+_THINGS = slice(1, 1 + MAX_OBJECTS)
+"""Labels of things."""
 
 SEEN = 0.05
 """Share of what was before from which on it can be seen at a place."""
@@ -71,6 +75,8 @@ def relabel(
 ) -> None:
     """Write into pairs that were mixed with what was before what the exact judge says of them.
 
+    Where it takes for done what is less than half there by construction, nothing is said.
+
     Args:
         pairs: The pairs, with what is known of them if they are not mixed.
         rows: Which were, ``int64 [n]``.
@@ -84,17 +90,17 @@ def relabel(
     came, changed = pairs.came[rows], pairs.changed[rows]
     altered = (was != now) | (came != 0) | ((was >= 0) & ~pairs.kept[rows])
     coming = (now >= 0) & (came != 0)
-    # less than half of an edit is none, even if it is recognised
-    faint = (share > 1.0 - HALF).all(1)[:, None]
-    arrived = coming & (exact.found >= SURELY) & ~faint
+    # less than half of an edit is none, nor is what was cut, even if it is recognised
+    faint, cut_off, cut = _faint(share), _cut(before.label, share), _cut(after.label, share)
+    arrived = coming & (exact.found >= SURELY) & ~faint & ~cut[:, _THINGS]
     lost = coming & (exact.found <= HARDLY)
     vague = coming & ~arrived & ~lost
-    gone = (exact.gone >= SURELY) & ~faint
+    gone = (exact.gone >= SURELY) & ~faint & ~cut_off[:, _THINGS]
     back = (exact.gone >= 0) & (exact.gone <= HARDLY)
     unsure = (exact.gone > HARDLY) & ~gone
     stays = back & ~arrived & ~vague & (exact.remains >= SURELY)
     rewritten = pairs.text[rows, 0] != pairs.text[rows, 1]
-    text_told = (exact.text >= SURELY) & ~(faint[:, 0] & rewritten)
+    text_told = (exact.text >= SURELY) & ~(rewritten & (faint[:, 0] | cut[:, LABEL_HEADLINE]))
     # things, by slot
     pairs.sprite[rows, 1] = torch.where(stays, was, torch.where(lost, -1, now))
     pairs.came[rows] = torch.where(stays | lost, 0, torch.where(vague, -1, torch.where(arrived, 1, came)))
@@ -122,3 +128,16 @@ def relabel(
     pairs.mess[rows] = rest | (written & ~text_told[:, None])
     pairs.centre[rows] = torch.where(old, before.centre, after.centre) & ~rest
     pairs.new[rows] = torch.where(there, 1, torch.where(after.at(vague) & ~old, -1, 0))
+
+
+def _faint(share: torch.Tensor) -> torch.Tensor:
+    """Whether less than half of the edit is seen anywhere, ``bool [n, 1]``."""
+    return (share > 1.0 - HALF).all(1, keepdim=True)
+
+
+def _cut(label: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Whether a line goes through what has a label, ``bool [n, N_LABELS]``."""
+    areas = F.one_hot(label.long(), N_LABELS).float()
+    old = (areas * share[..., None]).sum(1) / areas.sum(1).clamp_min(1.0)
+    evenly = share.amax(1) == share.amin(1)
+    return (old >= CUT) & (old <= 1.0 - CUT) & ~evenly[:, None]

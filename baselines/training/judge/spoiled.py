@@ -12,10 +12,9 @@ import torch
 from baselines.training.judge.looks import LUMA, give_looks
 from baselines.training.judge.mixed import beyond
 from baselines.training.judge.tooled import Bench, Edited
-from benchmarks.audit.edits import blended
-from benchmarks.checklist.parts import known_of_blends, known_of_parts
+from benchmarks.checklist.parts import blended, known_of_blends, known_of_parts
 from imgedit_gym.art.backgrounds import VARIANTS
-from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.checklist import COLUMNS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
@@ -102,7 +101,7 @@ class Spoiler:
     ) -> torch.Tensor:
         """Blend and cut the pictures of which that is to become; returns what is known of them by construction."""
         engine = self._bench.engine
-        known = torch.full(engine.batch.requirements[index].shape[:2], torch.nan)
+        known = torch.full((len(ways), MAX_REQUIREMENTS), torch.nan)
         faint, parted = (torch.tensor([way == name for way in ways]).nonzero().flatten() for name in MIXED)
         if len(faint):
             shares = torch.tensor([dice.uniform(*SHARES) for _ in faint])

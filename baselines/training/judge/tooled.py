@@ -73,7 +73,7 @@ class Edited:
         asked: Kind of question, blanks and answer, by picture.
         shown: Objects that the exact judge recognises in each picture.
         rows: Whose task each picture is of, ``int64 [N]``.
-        found: What the exact judge measured.
+        found: What the exact judge measured; what is known better is in doubt.
     """
 
     before: torch.Tensor
@@ -139,6 +139,9 @@ class Bench:
         if known is not None:
             unlike = ~known.isnan() & ((found.requirements >= MET) != (known >= MET))
             found.requirements[unlike] = UNTOLD
+            # nor which things came
+            doubted = unlike.any(1)[:, None] & (found.find_quality > HARDLY)
+            found.find_quality[doubted] = UNTOLD
         asked = [
             self.questions(row, found.requirements[i], found.preserved[i], float(found.quality[i]), dice)
             for i, row in enumerate(rows.tolist())

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks.audit.attacks import CROP, attacks
-from benchmarks.audit.edits import N_LOTS, blended, honest_edits, left_half, with_artefacts
+from benchmarks.audit.edits import N_LOTS, honest_edits, left_half, with_artefacts
 from benchmarks.checklist.judging import judge_finished
 from imgedit_gym.core.checklist import Kind
 
@@ -60,12 +60,6 @@ def test_half_of_what_changed():
     after[0, 1:3, 2:6] = 9
     left = left_half(before, after)
     assert left.shape == (1, 4, 8) and bool(left[0, :, 2:4].all()) and not bool(left[0, :, 4:].any())
-
-
-def test_blended_is_between():
-    before, after = torch.full((3, 2, 2, 3), 10, dtype=torch.uint8), torch.full((3, 2, 2, 3), 110, dtype=torch.uint8)
-    mixed = blended(before, after, torch.tensor([0.0, 0.3, 1.0]))
-    assert mixed.dtype == torch.uint8 and mixed[:, 0, 0, 0].tolist() == [10, 40, 110]
 
 
 def test_artefacts_change_every_picture_a_little(reference):
