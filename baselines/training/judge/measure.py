@@ -99,7 +99,7 @@ def measure(
 ) -> dict[str, Any]:
     """Ask a model about honest edits of tasks, and compare with the exact judge.
 
-    Answers of the renderer and the exact judge that contradict each other are left out.
+    Where the exact judge contradicts what is known by construction the answer is left out.
 
     Args:
         model: Folder of the model; ``None`` for the package's own.

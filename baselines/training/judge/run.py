@@ -76,7 +76,7 @@ def run_measurements(
         font: Path of another emoji font for the split ``test-art``; without it that is left out.
         notes: What else there is to say of the training.
     """
-    # not before: it brings the benchmarks, which learning does not need
+    # not before: it brings the audit, which learning does not need
     from baselines.training.judge.measure import free_wording, measure, strange_wording
 
     model, found = folder / MODEL, []
