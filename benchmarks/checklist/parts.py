@@ -16,12 +16,10 @@ CUT = 0.25
 """Least share of what changed in a thing that must lie on either side of a cut for the thing to be cut."""
 
 HARDLY_ALL = 0.6
-"""Most of what changed in a new thing's box that is shown if the thing is surely not whole, which does not fill it."""
+"""Share of what changed in a new thing's box up to which the thing is surely not shown whole; boxes hold ground too."""
 
 MADE = 0.35, 0.5
-"""Qualities: less than the first is no thing for the exact judge (0.7 counts as all, 0.5 of that is enough), the second
-and more surely is one.
-"""
+"""Qualities of what the exact judge recognises: from the first on it passes for a thing, from the second on surely."""
 
 INK = 12
 """Coverage from which on a pixel belongs to a letter, of 255."""

@@ -15,11 +15,11 @@ from imgedit_gym.core.checklist import LABEL_HEADLINE, MAX_OBJECTS, N_LABELS
 OLD = 0.2, 0.72
 """Least and most of what was before that is left all over a faded picture."""
 
-_THINGS = slice(1, 1 + MAX_OBJECTS)
-"""Labels of things."""
-
 SEEN = 0.05
 """Share of what was before from which on it can be seen at a place."""
+
+_THINGS = slice(1, 1 + MAX_OBJECTS)
+"""Labels of things."""
 
 
 def shares_of_old(old: torch.Tensor, new: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
