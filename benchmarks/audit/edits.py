@@ -16,10 +16,10 @@ from baselines.agents.random import RandomAgent
 from baselines.agents.rule_based import RuleBasedAgent
 from baselines.agents.tables import table_tool
 from baselines.rollout import run_episodes
-from benchmarks.checklist.drawings import is_clear, with_looks
-from benchmarks.checklist.parts import blended, known_of_blends, known_of_parts
+from benchmarks.checklist.drawings import known_of_drawing, with_looks
+from benchmarks.checklist.parts import blended, known_of_blends, known_of_coarse, known_of_parts
 from benchmarks.checklist.staging import Stage, Truth
-from imgedit_gym.core.checklist import MAX_OBJECTS, MAX_REQUIREMENTS
+from imgedit_gym.core.checklist import COLUMNS, MAX_OBJECTS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.engine import Engine
 
 DRAWN = 2
@@ -117,6 +117,13 @@ def wrong_places(engine: Engine, random: np.random.Generator) -> torch.Tensor:
     return canvas
 
 
+def _known_of_wrong_places(engine: Engine) -> torch.Tensor:
+    """The whole has no look that one object was given, ``float32 [B, R]``."""
+    toned = engine.batch.requirements[:, :, COLUMNS.index("kind")] == Kind.TONE
+    one_object = (engine.batch.keep[:, 1 : MAX_OBJECTS + 1] > 0).any(1, keepdim=True)
+    return torch.where(toned & one_object, 0.0, torch.nan)
+
+
 def honest_edits(
     engine: Engine, seeds: Sequence[int], arguments: dict[str, Any], reference: Reference, seed: int
 ) -> Iterator[Pictures]:
@@ -139,8 +146,8 @@ def honest_edits(
         finals = np.stack([episode.frames[-1] for episode in episodes])
         yield Pictures.of(f"{name} agent", "agents", torch.from_numpy(finals))
     yield from _rearranged(engine, stage, random)
-    yield Pictures.of("wrong places", "tools", reference.failed)
     before, rows = engine.batch.images, torch.arange(len(seeds))
+    yield Pictures("wrong places", "tools", reference.failed, rows, _known_of_wrong_places(engine))
     left = left_half(before, reference.done)
     half = torch.where(left[..., None], reference.done, before)
     yield Pictures("left half of what changed", "tools", half, rows, known_of_parts(engine, reference.done, left))
@@ -148,7 +155,8 @@ def honest_edits(
     mixed = blended(before, reference.done, shares)
     yield Pictures("blended", "tools", mixed, rows, known_of_blends(engine, shares))
     some = torch.from_numpy(random.random(len(rows)) < 0.5)[:, None, None, None]
-    yield Pictures.of("artefacts", "tools", with_artefacts(torch.where(some, reference.part, reference.done), random))
+    base = torch.where(some, reference.part, reference.done)
+    yield Pictures("artefacts", "tools", with_artefacts(base, random), rows, known_of_coarse(engine, base))
 
 
 N_LOTS = 2 * DRAWN + 2 + 2 + 3 + 4
@@ -168,16 +176,9 @@ def _drawn(engine: Engine, stage: Stage, random: np.random.Generator) -> Iterato
             rows = torch.tensor([row for row, mine in enumerate(targets) if len(mine) > number], dtype=torch.int64)
             if not len(rows):
                 continue
-            at = [targets[row][number] for row in rows.tolist()]
-            staged = [stage.set_up(row, target, wanted) for row, target in zip(rows.tolist(), at, strict=True)]
-            plain, plates = stage.draw(rows)
-            canvas = with_looks(plain, [truth for truth, _ in staged])
-            drawn = torch.full((len(rows), MAX_REQUIREMENTS), torch.nan)
-            for i, (row, target, (truth, holds)) in enumerate(zip(rows.tolist(), at, staged, strict=True)):
-                if is_clear(engine, row, target, truth, holds, plain[i : i + 1], plates[i : i + 1]):
-                    drawn[i, target] = float(holds)
+            staged = [stage.set_up(row, targets[row][number], wanted)[0] for row in rows.tolist()]
             done = "carried out" if wanted else "not carried out"
-            yield Pictures(f"drawn {number + 1}, {done}", "renderer", canvas, rows, drawn)
+            yield _pictures(engine, stage, f"drawn {number + 1}, {done}", "renderer", rows, staged)
 
 
 def _rearranged(engine: Engine, stage: Stage, random: np.random.Generator) -> Iterator[Pictures]:
@@ -193,7 +194,19 @@ def _rearranged(engine: Engine, stage: Stage, random: np.random.Generator) -> It
                 truths.append(truth)
         index = torch.tensor(rows, dtype=torch.int64)
         if rows:
-            yield Pictures.of(name, "tools", with_looks(stage.draw(index)[0], truths), index)
+            yield _pictures(engine, stage, name, "tools", index, truths)
+
+
+def _pictures(
+    engine: Engine, stage: Stage, name: str, origin: str, rows: torch.Tensor, truths: Sequence[Truth]
+) -> Pictures:
+    """The adverts of some tasks as they are set up now, with their looks, and what is known of them."""
+    plain, plates = stage.draw(rows)
+    known = [
+        known_of_drawing(engine, stage, row, truth, plain[i : i + 1], plates[i : i + 1])
+        for i, (row, truth) in enumerate(zip(rows.tolist(), truths, strict=True))
+    ]
+    return Pictures(name, origin, with_looks(plain, truths), rows, torch.stack(known))
 
 
 def left_half(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:

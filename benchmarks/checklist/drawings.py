@@ -10,9 +10,9 @@ import torch
 
 from benchmarks.checklist.judging import judge_finished
 from benchmarks.checklist.looks import VISIBLE, give_tone
-from benchmarks.checklist.staging import Stage, Truth
+from benchmarks.checklist.staging import Stage, Truth, requirement_rows
 from benchmarks.checklist.tally import EXAMPLES, rate
-from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.checklist import MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, TONES
 from imgedit_gym.engine import Engine
 
@@ -132,6 +132,32 @@ def is_clear(
         apart = (engine.tasks.stock.colors - toned.float().mean((0, 1, 2))).norm(dim=1)
         return bool(apart.argmin() == arg) == holds
     return True
+
+
+def known_of_drawing(
+    engine: Engine, stage: Stage, row: int, truth: Truth, picture: torch.Tensor, plate: torch.Tensor
+) -> torch.Tensor:
+    """What is known by construction of an advert as it is set up now, wherever its things were moved since.
+
+    Args:
+        engine: Whose task it is.
+        stage: Where it is set up.
+        row: The task.
+        truth: What was staged.
+        picture: The drawing before it is given a look, ``uint8 [1, S, S, 3]``.
+        plate: Its background alone, ``uint8 [1, S, S, 3]``.
+
+    Returns:
+        1 where a requirement holds, 0 where it does not, nan where that is not clear, ``float32 [R]``.
+    """
+    known = torch.full((MAX_REQUIREMENTS,), torch.nan)
+    for at, wish in enumerate(requirement_rows(engine, row)):
+        holds = stage.holds(row, wish, truth)
+        # nobody chose the look so that it is clearly not another one which is asked for, too
+        like = wish["kind"] == Kind.TONE and truth.tone != "" and not holds and at != truth.target
+        if not like and is_clear(engine, row, at, truth, holds, picture, plate):
+            known[at] = float(holds)
+    return known
 
 
 def _errors(judgements: Sequence[Judgement]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is known by construction of pictures that show a part of an edit: one side of it, or all of it faintly."""
+"""What is known of pictures that show an edit in part or not clearly: one side, all of it faintly, or coarsely."""
 
 from __future__ import annotations
 
@@ -88,6 +88,22 @@ def known_of_parts(
             if wanted[_KIND]:
                 known[i, at] = part.holds(wanted, bool(before[i, at]), bool(after[i, at]))
     return known
+
+
+def known_of_coarse(engine: Engine, edits: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """What is known of edits that lost detail afterwards: the loss neither does what is asked for nor undoes it.
+
+    Args:
+        engine: Whose tasks they are.
+        edits: The edits before, ``uint8 [n, S, S, 3]``.
+        rows: The task of each, ``int64 [n]``; all of them if none are given.
+
+    Returns:
+        1 where a requirement must hold, 0 where it cannot, nan where nothing is asked, ``float32 [n, R]``.
+    """
+    index = torch.arange(len(edits)) if rows is None else rows
+    holds = engine.checklist.measure(edits, index).requirements >= MET
+    return torch.where(engine.batch.requirements[index, :, _KIND] > 0, holds.float(), torch.nan)
 
 
 class _Part:

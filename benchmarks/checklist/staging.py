@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from benchmarks.checklist.definition import Drawn, Row
 from benchmarks.checklist.looks import CLEARLY_NOT, LUMA
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import STOCK_PALETTE
 from imgedit_gym.core.checklist import COLUMNS, Kind
-from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import VERBS
 from imgedit_gym.engine import Engine
 from imgedit_gym.tasks.adverts.scene import SceneBatch
-
-Row = dict[str, int]
 
 
 def requirement_rows(engine: Engine, row: int) -> list[Row]:
@@ -32,19 +30,19 @@ class Truth:
     """What the renderer knows of one staged advert beside its numbers.
 
     Attributes:
+        target: Index of the requirement that it was staged for.
         tone: Look the picture is given; empty for none.
         strength: Of that look.
         ground_color: Named colour the background is given; -1 none.
         astray: Whether the background, not what the requirement in question is about, became one nobody asked for.
-        changed: Slots in which a new object stands.
         cases: What was done about each requirement.
     """
 
+    target: int = 0
     tone: str = ""
     strength: float = 1.0
     ground_color: int = -1
     astray: bool = False
-    changed: set[int] = field(default_factory=set)
     cases: list[str] = field(default_factory=list)
 
 
@@ -91,7 +89,7 @@ class Stage:
         self.restore(row)
         wishes = self._row_wishes
         states = self._states(wishes, target, wanted)
-        truth = Truth(cases=[""] * len(wishes))
+        truth = Truth(target, cases=[""] * len(wishes))
         self._target = target
         order = list(self._set_requirement)
         indices = sorted(range(len(wishes)), key=lambda i: (order.index(Kind(wishes[i]["kind"])), i != target, i))
@@ -196,30 +194,17 @@ class Stage:
 
     def holds(self, row: int, wish: Row, truth: Truth) -> bool:
         """Whether a staged advert satisfies a requirement, by definition."""
-        numbers, arg, slot = self._numbers, wish["arg"], wish["slot"]
-        sprites = numbers["sprite"][row]
-        match Kind(wish["kind"]):
-            case Kind.ABSENT:
-                back = arg >= 0 and any(int(sprites[i]) in self._members[arg] for i in truth.changed)
-                return bool(sprites[slot] != self._original["sprite"][row, slot]) and not back
-            case Kind.PRESENT:
-                return self._held(row, arg) >= wish["count"]
-            case Kind.COLOR:
-                return bool(numbers["tint"][row, slot] == arg)
-            case Kind.BACKGROUND:
-                return bool(arg >> int(numbers["kind"][row]) & 1)
-            case Kind.BACKGROUND_COLOR:
-                return truth.ground_color == arg
-            case Kind.HEADLINE:
-                return bool(arg <= numbers["text"][row] < arg + wish["count"])
-            case Kind.TONE:
-                return truth.tone == TONES[arg]
-            case Kind.COUNT:
-                return slot <= self._held(row, arg) <= wish["count"]
-        raise ImgEditError(f"requirement of an unknown kind: {wish['kind']}")
-
-    def _held(self, row: int, members: int) -> int:
-        return sum(int(sprite) in self._members[members] for sprite in self._numbers["sprite"][row])
+        numbers = self._numbers
+        drawn = Drawn(
+            self._original["sprite"][row].tolist(),
+            numbers["sprite"][row].tolist(),
+            numbers["tint"][row].tolist(),
+            int(numbers["kind"][row]),
+            int(numbers["text"][row]),
+            TONES.index(truth.tone) if truth.tone else -1,
+            truth.ground_color,
+        )
+        return drawn.holds(wish, self._members)
 
     # ------------------------------------------------------------------ one kind each
 
@@ -294,7 +279,6 @@ class Stage:
                 others = [j for j in self._members[arg] if j not in sprites]
                 if others:
                     sprites[slot] = self.random.choice(others)
-                    truth.changed.add(slot)
                     return f"replaced by the forbidden {self._name(sprites[slot])}"
             self._numbers["tint"][row, slot] = self.random.integers(len(OBJECT_COLORS))
             return f"recoloured to {COLORS[self._numbers['tint'][row, slot]]}"
@@ -315,7 +299,6 @@ class Stage:
             if slot < 0:
                 return "no free place"
         sprites[slot] = sprite
-        truth.changed.add(slot)
         where = "in the old place" if slot == wish["slot"] and not adds else "in a free place"
         return f"{self._name(sprite)} {where}" + ("" if satisfied else ", which is outside the set")
 

@@ -17,7 +17,7 @@ from imgedit_gym.core.checklist import MAX_OBJECTS
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 
 SHARES: dict[str, float] = {
-    "absent": 1.0,
+    "absent": 1.4,
     "banned": 2.2,
     "present": 2.6,
     "any": 0.7,

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import math
 import random
 from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 
+from baselines.training.judge.asking import NEAR_LOOKS
 from baselines.training.judge.looks import LUMA, give_looks
 from baselines.training.judge.mixed import beyond
 from baselines.training.judge.tooled import Bench, Edited
-from benchmarks.checklist.parts import blended, known_of_blends, known_of_parts
+from benchmarks.checklist.definition import Drawn, Row
+from benchmarks.checklist.parts import HALF, blended, known_of_blends, known_of_coarse, known_of_parts
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.core.checklist import COLUMNS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
-    "drawn": 0.17,
-    "planned": 0.08,
-    "blended": 0.28,
-    "parted": 0.34,
+    "drawn": 0.23,
+    "planned": 0.06,
+    "blended": 0.27,
+    "parted": 0.29,
+    "coarse": 0.05,
     "look": 0.02,
-    "grain": 0.02,
+    "grain": 0.01,
     "blank": 0.01,
     "speckle": 0.01,
-    "stranger": 0.07,
+    "stranger": 0.05,
 }
 """What may become of a picture, and how often it does."""
 
@@ -35,21 +41,32 @@ DILIGENCE = (0.2, 0.7, 0.95)
 """Shares of what a task asks for that drawn pictures carry out."""
 
 WHOLE = 0.6, 0.25
-"""Of pictures that are blended or cut, shares in which a plan was carried out whole before: with the tools, drawn."""
+"""Of such pictures, shares in which a plan was carried out whole before: with the tools, drawn."""
 
 MIXED = "blended", "parted"
 """Ways that show a part of an edit: all of it faintly, or one side of it."""
 
+WORKED = (*MIXED, "coarse")
+"""Ways that begin with an edit, mostly a whole one."""
+
+REDUCED = 0.45, 0.9
+"""Least and largest share of its edge to which a coarse picture was reduced."""
+
+QUALITIES = 15, 60
+"""Lowest and highest quality of a coarse picture that was a JPEG."""
+
 SHARES = 0.3, 0.75
 """Least and most of an edit that a blended picture shows."""
 
-MISHAP = 0.2
+FEWER = 0.5
+"""Of what blends of at least half of an edit do not carry out, the share that may be asked about."""
+
+MISHAP = 0.3
 """Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
 
 EMPTY = 0.06
 """Share of drawn pictures from which everything is gone."""
 
-Wish = dict[str, int]
 _ORDER = (
     Kind.BACKGROUND,
     Kind.BACKGROUND_COLOR,
@@ -85,34 +102,52 @@ class Spoiler:
         ways = dice.choices(list(WAYS), list(WAYS.values()), k=n)
         before, edited = engine.batch.images[index], engine.canvas[index]
         # else hardly anything in these would be carried out, and doubt always be answered with no
-        luck = [dice.random() if way in MIXED else 1.0 for way in ways]
+        luck = [dice.random() if way in WORKED else 1.0 for way in ways]
         tools = [way == "planned" or at < WHOLE[0] for way, at in zip(ways, luck, strict=True)]
         whole = [WHOLE[0] <= at < sum(WHOLE) for at in luck]
-        drawn = self._drawn(rows, whole, dice, numbers)
+        drawn, known = self._drawn(rows, whole, dice, numbers)
         if any(tools):
             edited[tools] = self._bench.carried_out(index[tools], dice)
         bases = [drawn[i] if whole[i] or (not tools[i] and dice.random() < 0.6) else edited[i] for i in range(n)]
         canvas = torch.stack([self._spoil(ways[i], before, bases[i], drawn, i, dice, numbers) for i in range(n)])
-        known = self._mix(ways, torch.stack(bases), canvas, index, dice)
-        return self._bench.edited(canvas, index, dice, known)
+        known[[way != "drawn" for way in ways]] = torch.nan
+        doubtful = self._mix(ways, torch.stack(bases), canvas, index, known, dice)
+        made = self._bench.edited(canvas, index, dice, known)
+        # else what the exact judge is divided about would mostly be answered with no
+        for row in doubtful:
+            made.asked[row] = [one for one in made.asked[row] if one[2] or dice.random() < FEWER]
+        return made
 
     def _mix(
-        self, ways: list[str], bases: torch.Tensor, canvas: torch.Tensor, index: torch.Tensor, dice: random.Random
-    ) -> torch.Tensor:
-        """Blend and cut the pictures of which that is to become; returns what is known of them by construction."""
+        self,
+        ways: list[str],
+        bases: torch.Tensor,
+        canvas: torch.Tensor,
+        index: torch.Tensor,
+        known: torch.Tensor,
+        dice: random.Random,
+    ) -> list[int]:
+        """Blend and cut the pictures of which that is to become, and write down what is known of them and coarse ones.
+
+        Returns:
+            The blends in which at least half of the edit is to be seen.
+        """
         engine = self._bench.engine
-        known = torch.full((len(ways), MAX_REQUIREMENTS), torch.nan)
-        faint, parted = (torch.tensor([way == name for way in ways]).nonzero().flatten() for name in MIXED)
+        faint, parted, coarse = (torch.tensor([way == name for way in ways]).nonzero().flatten() for name in WORKED)
+        doubtful: list[int] = []
         if len(faint):
             shares = torch.tensor([dice.uniform(*SHARES) for _ in faint])
             canvas[faint] = blended(engine.batch.images[index[faint]], bases[faint], shares)
             known[faint] = known_of_blends(engine, shares, index[faint])
+            doubtful = faint[shares >= HALF].tolist()
         if len(parted):
             before = engine.batch.images[index[parted]]
             shown = torch.stack([_side(*pair, dice) for pair in zip(before, bases[parted], strict=True)])
             canvas[parted] = torch.where(shown[..., None], bases[parted], before)
             known[parted] = known_of_parts(engine, bases[parted], shown, index[parted])
-        return known
+        if len(coarse):
+            known[coarse] = known_of_coarse(engine, bases[coarse], index[coarse])
+        return doubtful
 
     def _spoil(
         self,
@@ -129,6 +164,8 @@ class Spoiler:
                 return drawn[i]
             case "planned" | "blended" | "parted":
                 return base
+            case "coarse":
+                return _coarse(base, dice)
             case "look":
                 tone = torch.tensor([dice.randrange(len(TONES))])
                 return give_looks(base[None], torch.zeros(1, 3), tone, numbers)[0][0]
@@ -144,14 +181,22 @@ class Spoiler:
 
     # ------------------------------------------------------------------ drawn anew from changed numbers
 
-    def _drawn(self, rows: list[int], whole: list[bool], dice: random.Random, numbers: torch.Generator) -> torch.Tensor:
-        """The tasks' adverts with all or some of what is asked for carried out, then some wrongly, and mishaps."""
+    def _drawn(
+        self, rows: list[int], whole: list[bool], dice: random.Random, numbers: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The tasks' adverts with all or some of what is asked for carried out, then some wrongly, and mishaps.
+
+        Returns:
+            The pictures, and what is known of them by construction.
+        """
         batch, n = self._bench.engine.batch, len(rows)
         scene = self._tasks.scene(batch).rows(torch.tensor(rows))
-        tone = torch.full((n,), -1)
+        tone, known = torch.full((n,), -1), torch.full((n, MAX_REQUIREMENTS), torch.nan)
         for i, row in enumerate(rows):
             advert = _Advert(self, scene, i, row, dice)
             tone[i] = advert.carry_out(1.0) if whole[i] else advert.vary()
+            for at, holds in advert.known(int(tone[i])).items():
+                known[i, at] = float(holds)
         self._write_ink(scene)
         if n not in self._planes:
             size = batch.size
@@ -159,7 +204,7 @@ class Spoiler:
             self._planes[n] = [torch.zeros(shape, dtype=torch.uint8) for shape in shapes]
         images, plates, segments, mattes = self._planes[n]
         self._tasks.renderer.draw(scene, torch.arange(n), images, plates, segments, mattes)
-        return give_looks(images, torch.zeros(n, 3), tone, numbers)[0]
+        return give_looks(images, torch.zeros(n, 3), tone, numbers)[0], known
 
     def _write_ink(self, scene: SceneBatch) -> None:
         """Letters without a panel stay readable on their ground."""
@@ -184,9 +229,10 @@ class _Advert:
         batch = spoiler._bench.engine.batch
         self._plate = batch.plates[row]
         table = batch.requirements[row].tolist()
-        wishes = [dict(zip(COLUMNS, values, strict=True)) for values in table if values[0] in _ORDER]
-        self._wishes: list[Wish] = sorted(wishes, key=lambda wish: _ORDER.index(Kind(wish["kind"])))
-        self._do: dict[Kind, Callable[[Wish, bool], None]] = {
+        self._asked: list[Row] = [dict(zip(COLUMNS, values, strict=True)) for values in table]
+        wishes = [wish for wish in self._asked if wish["kind"] in _ORDER]
+        self._wishes = sorted(wishes, key=lambda wish: _ORDER.index(Kind(wish["kind"])))
+        self._do: dict[Kind, Callable[[Row, bool], None]] = {
             Kind.BACKGROUND: self._background,
             Kind.BACKGROUND_COLOR: self._background_color,
             Kind.COLOR: self._color,
@@ -226,6 +272,20 @@ class _Advert:
                 self._do[Kind(wish["kind"])](wish, right)
         return tone
 
+    def known(self, tone: int) -> dict[int, bool]:
+        """Which requirements hold by definition, and which do not, under the look that is given, -1 for none."""
+        names = ("sprite", "tint", "kind", "text")
+        sprites, tints, ground, text = (self._numbers[name].tolist() for name in names)
+        drawn = Drawn(self._was.tolist(), sprites, tints, ground, text, tone)
+        near = NEAR_LOOKS[TONES[tone]] if tone >= 0 else ()
+        return {
+            at: drawn.holds(wish, self._members)
+            for at, wish in enumerate(self._asked)
+            if wish["kind"] in _ORDER
+            and wish["kind"] != Kind.BACKGROUND_COLOR
+            and not (wish["kind"] == Kind.TONE and TONES[wish["arg"]] in near)
+        }
+
     def _set(self, name: str, value: int) -> None:
         getattr(self._scene, name)[self._i] = value
 
@@ -236,7 +296,7 @@ class _Advert:
     def _other(self) -> int:
         return self._dice.randrange(self._stock.n_objects)
 
-    def _absent(self, wish: Wish, right: bool) -> None:
+    def _absent(self, wish: Row, right: bool) -> None:
         slot, dice = wish["slot"], self._dice
         banned = [j for j in self._members[wish["arg"]] if j not in self._was] if wish["arg"] >= 0 else []
         if right:
@@ -251,7 +311,7 @@ class _Advert:
                 lambda: self._put(slot, self._other()),
             ][dice.randrange(4)]()
 
-    def _present(self, wish: Wish, right: bool) -> None:
+    def _present(self, wish: Row, right: bool) -> None:
         members = self._members[wish["arg"]]
         sprite = self._dice.choice(members) if right else self._other()
         slot = wish["slot"]
@@ -262,13 +322,13 @@ class _Advert:
         if slot >= 0:
             self._sprite[slot], self._numbers["tint"][slot] = sprite, -1
 
-    def _count(self, wish: Wish, right: bool) -> None:
+    def _count(self, wish: Row, right: bool) -> None:
         slots = [s for s, sprite in enumerate(self._sprite.tolist()) if sprite in self._members[wish["arg"]]]
         left = self._dice.randint(wish["slot"], wish["count"]) if right else self._dice.randint(0, len(slots))
         for slot in self._dice.sample(slots, max(len(slots) - left, 0)):
             self._sprite[slot] = -1
 
-    def _color(self, wish: Wish, right: bool) -> None:
+    def _color(self, wish: Row, right: bool) -> None:
         if right:
             self._numbers["tint"][wish["slot"]] = wish["arg"]
         else:
@@ -277,7 +337,7 @@ class _Advert:
     def _dye(self, slot: int) -> None:
         self._numbers["tint"][slot] = self._dice.randrange(len(OBJECT_COLORS))
 
-    def _background(self, wish: Wish, right: bool) -> None:
+    def _background(self, wish: Row, right: bool) -> None:
         kinds = [k for k in range(len(BACKGROUNDS)) if bool(wish["arg"] >> k & 1) == right]
         self._ground(self._dice.choice(kinds))
 
@@ -287,13 +347,13 @@ class _Advert:
         if BACKGROUNDS[kind] == "plain":
             self._numbers["palette"][:] = [self._dice.uniform(20, 240) for _ in range(3)]
 
-    def _background_color(self, wish: Wish, right: bool) -> None:
+    def _background_color(self, wish: Row, right: bool) -> None:
         color = wish["arg"] if right else self._dice.randrange(len(COLORS))
         aim = self._stock.colors[color].numpy()
         self._numbers["palette"][:] += aim - self._plate.float().mean((0, 1)).numpy()
         self._numbers["palette"].clip(2, 253, out=self._numbers["palette"])
 
-    def _headline(self, wish: Wish, right: bool) -> None:
+    def _headline(self, wish: Row, right: bool) -> None:
         count = len(self._stock.headlines)
         self._set("text", wish["arg"] + self._dice.randrange(wish["count"]) if right else self._dice.randrange(count))
 
@@ -331,6 +391,21 @@ def _side(source: torch.Tensor, base: torch.Tensor, dice: random.Random) -> torc
     if dice.random() < 0.5:
         angle = dice.randrange(4) * math.pi / 2
     return ~beyond(source, base, angle, dice.uniform(0.25, 0.75))
+
+
+def _coarse(picture: torch.Tensor, dice: random.Random) -> torch.Tensor:
+    """A picture that lost detail: reduced and enlarged again, or stored as a JPEG."""
+    size = len(picture)
+    if dice.random() < 0.5:
+        edge = max(1, round(size * dice.uniform(*REDUCED)))
+        planes = picture.permute(2, 0, 1)[None].float()
+        for to in (edge, size):
+            planes = F.interpolate(planes, (to, to), mode="bicubic", antialias=True)
+        return _levels(planes[0].permute(1, 2, 0))
+    stored = io.BytesIO()
+    Image.fromarray(picture.numpy()).save(stored, "JPEG", quality=dice.randint(*QUALITIES))
+    with Image.open(stored) as opened:
+        return torch.from_numpy(np.array(opened.convert("RGB")))
 
 
 def _levels(picture: torch.Tensor) -> torch.Tensor:

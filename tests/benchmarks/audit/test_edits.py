@@ -7,7 +7,7 @@ import torch
 from benchmarks.audit.attacks import CROP, attacks
 from benchmarks.audit.edits import N_LOTS, honest_edits, left_half, with_artefacts
 from benchmarks.checklist.judging import judge_finished
-from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.checklist import COLUMNS, Kind
 
 ARGUMENTS = {"tasks": "adverts", "split": "test", "image_size": 64}
 TASKS = 6
@@ -23,13 +23,17 @@ def attacked(engine, reference):
     return {attack.name: attack for attack in attacks(engine, reference, 0)}
 
 
+REARRANGED = "moved", "swapped", "resized"
+CONSTRUCTED = (*REARRANGED, "left half of what changed", "blended", "wrong places", "artefacts")
+
+
 def test_lots_come_from_everywhere(lots):
     assert {lot.origin for lot in lots} == {"renderer", "oracle", "agents", "tools"}
     assert len(lots) <= N_LOTS and len({lot.name for lot in lots}) == len(lots)
     for lot in lots:
         assert lot.canvas.dtype == torch.uint8 and len(lot.canvas) == len(lot.rows) == len(lot.drawn)
         known = lot.drawn[~lot.drawn.isnan()]
-        assert lot.origin == "renderer" or lot.name in ("left half of what changed", "blended") or not len(known)
+        assert lot.origin == "renderer" or lot.name in CONSTRUCTED or not len(known)
 
 
 def test_drawings_are_of_both_kinds(lots):
@@ -103,3 +107,29 @@ def test_wrong_objects_do_not_satisfy(engine, attacked):
     verdict = judge_finished(engine, attack.canvas, attack.rows)
     done = verdict.requirements[engine.batch.requirements[attack.rows, :, 0] == Kind.ABSENT]
     assert (done < 0.5).float().mean() > 0.9
+
+
+def test_what_was_moved_is_known_not_to_be_gone(engine, lots):
+    kinds = engine.batch.requirements[..., COLUMNS.index("kind")]
+    still = 0
+    for lot in lots:
+        if lot.name in REARRANGED:
+            asked = torch.isin(kinds[lot.rows], torch.tensor([Kind.ABSENT, Kind.PRESENT, Kind.COLOR, Kind.HEADLINE]))
+            assert not bool(lot.drawn[asked].isnan().any()) and bool(lot.drawn[kinds[lot.rows] == 0].isnan().all())
+            still += int((lot.drawn[kinds[lot.rows] == Kind.ABSENT] == 0).sum())
+    assert still > 3
+
+
+def test_one_object_gives_the_whole_no_look(engine, lots):
+    lot = next(lot for lot in lots if lot.name == "wrong places")
+    toned = engine.batch.requirements[..., COLUMNS.index("kind")] == Kind.TONE
+    assert bool(lot.drawn[~toned].isnan().all()) and bool(((lot.drawn[toned] == 0) | lot.drawn[toned].isnan()).all())
+    assert bool((lot.drawn[toned] == 0).any())
+
+
+def test_artefacts_undo_nothing(engine, lots):
+    lot = next(lot for lot in lots if lot.name == "artefacts")
+    asked = engine.batch.requirements[..., COLUMNS.index("kind")] > 0
+    assert torch.equal(lot.drawn.isnan(), ~asked)
+    found = engine.checklist.measure(lot.canvas, lot.rows).requirements >= 0.5
+    assert float((found == (lot.drawn == 1))[asked].float().mean()) > 0.6

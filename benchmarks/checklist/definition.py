@@ -1,0 +1,72 @@
+"""Whether requirements hold in an advert by definition, told from the numbers that it is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.errors import ImgEditError
+
+Row = dict[str, int]
+"""A requirement by column name, see :data:`imgedit_gym.core.checklist.COLUMNS`."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What an edited advert shows.
+
+    Attributes:
+        was: Objects before the edit by slot; -1 none.
+        sprites: Objects now by slot, wherever they stand; -1 none.
+        tints: Colours given to them by slot, indices of ``OBJECT_COLORS``; -1 none.
+        ground: Kind of background, an index of ``BACKGROUNDS``.
+        text: Headline; -1 none.
+        tone: Look, an index of ``TONES``; -1 none.
+        ground_color: Colour the background was given, an index of ``COLORS``; -1 none.
+    """
+
+    was: Sequence[int]
+    sprites: Sequence[int]
+    tints: Sequence[int]
+    ground: int
+    text: int
+    tone: int = -1
+    ground_color: int = -1
+
+    def holds(self, wish: Row, sets: Sequence[Collection[int]]) -> bool:
+        """Whether a requirement is satisfied.
+
+        Args:
+            wish: The requirement.
+            sets: Members of each set of objects.
+
+        Raises:
+            ImgEditError: If the requirement is of a kind that says nothing of numbers.
+        """
+        arg, slot, count = wish["arg"], wish["slot"], wish["count"]
+        match Kind(wish["kind"]):
+            case Kind.ABSENT:
+                return self.was[slot] not in self.sprites and not (arg >= 0 and self._came(sets[arg]))
+            case Kind.PRESENT:
+                return self._held(sets[arg]) >= count
+            case Kind.COLOR:
+                return self.sprites[slot] == self.was[slot] and self.tints[slot] == arg
+            case Kind.BACKGROUND:
+                return bool(arg >> self.ground & 1)
+            case Kind.BACKGROUND_COLOR:
+                return self.ground_color == arg
+            case Kind.HEADLINE:
+                return arg <= self.text < arg + count
+            case Kind.TONE:
+                return self.tone == arg
+            case Kind.COUNT:
+                return slot <= self._held(sets[arg]) <= count
+        raise ImgEditError(f"expected a requirement that drawings can satisfy, got one of kind {wish['kind']}")
+
+    def _came(self, members: Collection[int]) -> bool:
+        """Whether one of them stands in a slot that held something else, or nothing."""
+        return any(now in members and now != was for now, was in zip(self.sprites, self.was, strict=True))
+
+    def _held(self, members: Collection[int]) -> int:
+        return sum(sprite in members for sprite in self.sprites)

@@ -1,0 +1,64 @@
+"""Whether requirements hold by definition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.checklist.definition import Drawn, Row
+from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.errors import ImgEditError
+
+SETS = [{4, 5}, {7, 8, 9}]
+BEFORE = Drawn(was=(3, 4, -1, -1), sprites=(3, 4, -1, -1), tints=(-1, -1, -1, -1), ground=2, text=6)
+
+
+def wish(kind: Kind, slot: int = 0, arg: int = -1, count: int = 0) -> Row:
+    return dict(zip(COLUMNS, (int(kind), 0, slot, arg, count), strict=True))
+
+
+def test_a_thing_is_gone_once_it_is_nowhere():
+    gone = wish(Kind.ABSENT)
+    assert not BEFORE.holds(gone, SETS)
+    assert replace(BEFORE, sprites=(-1, 4, -1, -1)).holds(gone, SETS)
+    assert replace(BEFORE, sprites=(9, 4, -1, -1)).holds(gone, SETS)
+    assert not replace(BEFORE, sprites=(-1, 4, 3, -1)).holds(gone, SETS)
+
+
+def test_what_is_forbidden_may_not_come_but_may_stay():
+    gone = wish(Kind.ABSENT, arg=0)
+    assert replace(BEFORE, sprites=(-1, 4, -1, -1)).holds(gone, SETS)
+    assert not replace(BEFORE, sprites=(5, 4, -1, -1)).holds(gone, SETS)
+    assert not replace(BEFORE, sprites=(-1, 4, 5, -1)).holds(gone, SETS)
+
+
+def test_things_are_counted():
+    shown = replace(BEFORE, sprites=(3, 4, 7, 9))
+    assert shown.holds(wish(Kind.PRESENT, arg=1, count=2), SETS)
+    assert not shown.holds(wish(Kind.PRESENT, arg=1, count=3), SETS)
+    assert shown.holds(wish(Kind.COUNT, slot=1, arg=1, count=2), SETS)
+    assert not shown.holds(wish(Kind.COUNT, slot=0, arg=1, count=1), SETS)
+    assert not shown.holds(wish(Kind.COUNT, slot=3, arg=1, count=4), SETS)
+
+
+def test_a_colour_is_that_of_the_thing():
+    asked = wish(Kind.COLOR, slot=1, arg=3)
+    assert replace(BEFORE, tints=(-1, 3, -1, -1)).holds(asked, SETS)
+    assert not replace(BEFORE, tints=(3, 2, -1, -1)).holds(asked, SETS)
+    assert not replace(BEFORE, sprites=(3, 5, -1, -1), tints=(-1, 3, -1, -1)).holds(asked, SETS)
+
+
+def test_what_concerns_the_whole():
+    assert BEFORE.holds(wish(Kind.BACKGROUND, arg=0b110), SETS)
+    assert not BEFORE.holds(wish(Kind.BACKGROUND, arg=0b011), SETS)
+    assert BEFORE.holds(wish(Kind.HEADLINE, arg=5, count=2), SETS)
+    assert not BEFORE.holds(wish(Kind.HEADLINE, arg=3, count=3), SETS)
+    for kind, name in ((Kind.TONE, "tone"), (Kind.BACKGROUND_COLOR, "ground_color")):
+        assert not BEFORE.holds(wish(kind, arg=1), SETS)
+        assert replace(BEFORE, **{name: 1}).holds(wish(kind, arg=1), SETS)
+
+
+def test_what_numbers_do_not_tell_is_refused():
+    with pytest.raises(ImgEditError, match="expected a requirement that drawings can satisfy, got one of kind"):
+        BEFORE.holds(wish(Kind.INSTRUCTION), SETS)
