@@ -35,8 +35,8 @@ class Pictures:
         origin: ``"renderer"``, ``"oracle"``, ``"agents"`` or ``"tools"``.
         canvas: ``uint8 [n, S, S, 3]``.
         rows: The task of each, ``int64 [n]``.
-        drawn: What is known by construction: 1 where a requirement holds, 0 where it does not, nan where nothing is
-            known, ``float32 [n, R]``.
+        drawn: What is known by construction: 1 where a requirement holds, 0 where it does not, ``DOUBT`` where nobody
+            can tell, nan where nothing is known, ``float32 [n, R]``.
     """
 
     name: str
@@ -156,7 +156,8 @@ def honest_edits(
     yield Pictures("blended", "tools", mixed, rows, known_of_blends(engine, shares))
     some = torch.from_numpy(random.random(len(rows)) < 0.5)[:, None, None, None]
     base = torch.where(some, reference.part, reference.done)
-    yield Pictures("artefacts", "tools", with_artefacts(base, random), rows, known_of_coarse(engine, base))
+    coarse = with_artefacts(base, random)
+    yield Pictures("artefacts", "tools", coarse, rows, known_of_coarse(engine, base, coarse))
 
 
 N_LOTS = 2 * DRAWN + 2 + 2 + 3 + 4

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import torch
 
+from benchmarks.checklist.definition import agrees
 from imgedit_gym.core.verdict import Verdict
 
 
@@ -21,7 +22,7 @@ class Answers:
         kind: Kind of the requirement.
         said: The judge's value, in [0, 1].
         exact: The exact judge's value.
-        drawn: What is known by construction: 1, 0, or nan where nothing is.
+        drawn: What is known by construction: 1, 0, ``DOUBT`` where nobody can tell, or nan where nothing is known.
     """
 
     task: np.ndarray
@@ -43,8 +44,7 @@ class Answers:
     @property
     def agreed(self) -> Answers:
         """Those whose exact value is what is known by construction, or of which nothing is known."""
-        met = (self.exact >= 0.5).astype(float)
-        return self.take(np.isnan(self.drawn) | (self.drawn == met))
+        return self.take(agrees(torch.from_numpy(self.exact), torch.from_numpy(self.drawn)).numpy())
 
 
 @dataclass

@@ -17,6 +17,7 @@ from benchmarks.audit.measures import (
     spread,
 )
 from benchmarks.audit.records import Answers, Records, Scores
+from benchmarks.checklist.definition import DOUBT
 from benchmarks.checklist.tally import rate
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.judges.base import Judge
@@ -44,7 +45,7 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
     """
     answers, scores = Answers.joined(records.answers), Scores.joined(records.scores)
     truth = answers.agreed
-    drawn = answers.take(~np.isnan(answers.drawn))
+    drawn = answers.take(np.isin(answers.drawn, (0.0, 1.0)))
     # the exact judge is not asked here
     known = Answers(drawn.task, drawn.lot, drawn.kind, drawn.said, drawn.drawn, drawn.drawn)
     origins = np.asarray([origin for _, origin in records.lots])
@@ -61,6 +62,7 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
         },
         "truth": {
             "answers": len(answers.said),
+            "in_doubt": int((answers.drawn == DOUBT).sum()),
             "known_by_construction": len(drawn.said),
             "exact_judge_agrees": rate(int(((drawn.exact >= 0.5) == (drawn.drawn >= 0.5)).sum()), len(drawn.said)),
         },

@@ -5,11 +5,34 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from imgedit_gym.core.checklist import Kind
+import torch
+
+from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.tasks import TaskBatch
+from imgedit_gym.core.verdict import MET
 
 Row = dict[str, int]
 """A requirement by column name, see :data:`imgedit_gym.core.checklist.COLUMNS`."""
+
+DOUBT = 0.5
+"""Stands among what is known, 1 and 0, for what nobody can tell; nan is left to the exact judge."""
+
+
+def agrees(exact: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Where the exact judge says what is known, or nothing is known, ``bool`` of their shape.
+
+    Args:
+        exact: Its values, ``float32``.
+        known: 1, 0, :data:`DOUBT` or nan, ``float32`` of the same shape.
+    """
+    return known.isnan() | ((exact >= MET).to(known.dtype) == known)
+
+
+def requirement_rows(batch: TaskBatch, row: int) -> list[Row]:
+    """The requirements of a task by column name, in their order; what comes after them asks for nothing."""
+    table = batch.requirements[row].tolist()
+    return [dict(zip(COLUMNS, values, strict=True)) for values in table if values[0]]
 
 
 @dataclass(frozen=True)
@@ -21,7 +44,7 @@ class Drawn:
         sprites: Objects now by slot, wherever they stand; -1 none.
         tints: Colours given to them by slot, indices of ``OBJECT_COLORS``; -1 none.
         ground: Kind of background, an index of ``BACKGROUNDS``.
-        text: Headline; -1 none.
+        text: Row of the headline in the stock; -1 none.
         tone: Look, an index of ``TONES``; -1 none.
         ground_color: Colour the background was given, an index of ``COLORS``; -1 none.
     """

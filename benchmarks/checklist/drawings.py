@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.checklist.definition import DOUBT, requirement_rows
 from benchmarks.checklist.judging import judge_finished
 from benchmarks.checklist.looks import VISIBLE, give_tone
-from benchmarks.checklist.staging import Stage, Truth, requirement_rows
+from benchmarks.checklist.staging import Stage, Truth
 from benchmarks.checklist.tally import EXAMPLES, rate
+from imgedit_gym.art.goals import COLORLESS_TONES
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, TONES
 from imgedit_gym.engine import Engine
@@ -118,11 +120,8 @@ def is_clear(
 
     The look is visible, does not wash out most of the picture, and does not turn the background's colour.
     """
-    if truth.tone:
-        toned = give_tone(picture, truth.tone, truth.strength)
-        clipped = ((toned == 255) & (picture < 255)) | ((toned == 0) & (picture > 0))
-        if clipped.any(-1).float().mean() > WASHED_OUT:
-            return False
+    if _washed_out(truth, picture):
+        return False
     kind, arg = Kind(int(engine.batch.requirements[row, target, 0])), int(engine.batch.requirements[row, target, 3])
     if kind == Kind.TONE and TONES[arg] not in ("soft", "crisp"):
         asked = give_tone(picture, TONES[arg], truth.strength)
@@ -132,6 +131,14 @@ def is_clear(
         apart = (engine.tasks.stock.colors - toned.float().mean((0, 1, 2))).norm(dim=1)
         return bool(apart.argmin() == arg) == holds
     return True
+
+
+def _washed_out(truth: Truth, picture: torch.Tensor) -> bool:
+    if not truth.tone:
+        return False
+    toned = give_tone(picture, truth.tone, truth.strength)
+    clipped = ((toned == 255) & (picture < 255)) | ((toned == 0) & (picture > 0))
+    return bool(clipped.any(-1).float().mean() > WASHED_OUT)
 
 
 def known_of_drawing(
@@ -148,15 +155,18 @@ def known_of_drawing(
         plate: Its background alone, ``uint8 [1, S, S, 3]``.
 
     Returns:
-        1 where a requirement holds, 0 where it does not, nan where that is not clear, ``float32 [R]``.
+        1 where a requirement holds, 0 where it does not, :data:`DOUBT` where the drawing does not show it, nan where
+        nothing is asked, and for a look that was not given where another background may give it, ``float32 [R]``.
     """
     known = torch.full((MAX_REQUIREMENTS,), torch.nan)
-    for at, wish in enumerate(requirement_rows(engine, row)):
-        holds = stage.holds(row, wish, truth)
-        # nobody chose the look so that it is clearly not another one which is asked for, too
-        like = wish["kind"] == Kind.TONE and truth.tone != "" and not holds and at != truth.target
-        if not like and is_clear(engine, row, at, truth, holds, picture, plate):
-            known[at] = float(holds)
+    other_ground = truth.ground_color >= 0 or int(stage.scene.kind[row]) != int(engine.batch.background[row])
+    for at, wish in enumerate(requirement_rows(engine.batch, row)):
+        holds, kind = stage.holds(row, wish, truth), wish["kind"]
+        if kind == Kind.TONE and not holds and other_ground:
+            continue
+        colorless = kind == Kind.COLOR and truth.tone in COLORLESS_TONES
+        clear = not colorless and is_clear(engine, row, at, truth, holds, picture, plate)
+        known[at] = float(holds) if clear else DOUBT
     return known
 
 

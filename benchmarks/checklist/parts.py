@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from benchmarks.checklist.definition import DOUBT
 from imgedit_gym.core.checklist import COLUMNS, LABEL_BACKGROUND, Kind
 from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine
@@ -90,20 +91,23 @@ def known_of_parts(
     return known
 
 
-def known_of_coarse(engine: Engine, edits: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
-    """What is known of edits that lost detail afterwards: the loss neither does what is asked for nor undoes it.
+def known_of_coarse(
+    engine: Engine, edits: torch.Tensor, coarse: torch.Tensor, rows: torch.Tensor | None = None
+) -> torch.Tensor:
+    """What is in doubt of edits that lost detail: the loss neither does what is asked for nor undoes it.
 
     Args:
         engine: Whose tasks they are.
         edits: The edits before, ``uint8 [n, S, S, 3]``.
+        coarse: What became of them, ``uint8 [n, S, S, 3]``.
         rows: The task of each, ``int64 [n]``; all of them if none are given.
 
     Returns:
-        1 where a requirement must hold, 0 where it cannot, nan where nothing is asked, ``float32 [n, R]``.
+        :data:`DOUBT` where the exact judge would have answered otherwise before, nan elsewhere, ``float32 [n, R]``.
     """
     index = torch.arange(len(edits)) if rows is None else rows
-    holds = engine.checklist.measure(edits, index).requirements >= MET
-    return torch.where(engine.batch.requirements[index, :, _KIND] > 0, holds.float(), torch.nan)
+    before, after = (engine.checklist.measure(pictures, index).requirements >= MET for pictures in (edits, coarse))
+    return torch.where(before != after, DOUBT, torch.nan)
 
 
 class _Part:

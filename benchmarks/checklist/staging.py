@@ -8,21 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from benchmarks.checklist.definition import Drawn, Row
+from benchmarks.checklist.definition import Drawn, Row, requirement_rows
 from benchmarks.checklist.looks import CLEARLY_NOT, LUMA
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import STOCK_PALETTE
-from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
 from imgedit_gym.core.plan import VERBS
 from imgedit_gym.engine import Engine
 from imgedit_gym.tasks.adverts.scene import SceneBatch
-
-
-def requirement_rows(engine: Engine, row: int) -> list[Row]:
-    """The requirements of a task, by column name."""
-    table = engine.batch.requirements[row].tolist()
-    return [dict(zip(COLUMNS, values, strict=True)) for values in table if values[0]]
 
 
 @dataclass
@@ -30,7 +24,6 @@ class Truth:
     """What the renderer knows of one staged advert beside its numbers.
 
     Attributes:
-        target: Index of the requirement that it was staged for.
         tone: Look the picture is given; empty for none.
         strength: Of that look.
         ground_color: Named colour the background is given; -1 none.
@@ -38,7 +31,6 @@ class Truth:
         cases: What was done about each requirement.
     """
 
-    target: int = 0
     tone: str = ""
     strength: float = 1.0
     ground_color: int = -1
@@ -89,7 +81,7 @@ class Stage:
         self.restore(row)
         wishes = self._row_wishes
         states = self._states(wishes, target, wanted)
-        truth = Truth(target, cases=[""] * len(wishes))
+        truth = Truth(cases=[""] * len(wishes))
         self._target = target
         order = list(self._set_requirement)
         indices = sorted(range(len(wishes)), key=lambda i: (order.index(Kind(wishes[i]["kind"])), i != target, i))
@@ -102,7 +94,7 @@ class Stage:
         """Make an advert of the stage what it is in the task."""
         for name, values in self._numbers.items():
             values[row] = self._original[name][row]
-        self._row_wishes = requirement_rows(self._engine, row)
+        self._row_wishes = requirement_rows(self._engine.batch, row)
 
     def draw(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The adverts as they are set up now, and their backgrounds alone, ``uint8 [n, S, S, 3]`` each."""
@@ -196,13 +188,13 @@ class Stage:
         """Whether a staged advert satisfies a requirement, by definition."""
         numbers = self._numbers
         drawn = Drawn(
-            self._original["sprite"][row].tolist(),
-            numbers["sprite"][row].tolist(),
-            numbers["tint"][row].tolist(),
-            int(numbers["kind"][row]),
-            int(numbers["text"][row]),
-            TONES.index(truth.tone) if truth.tone else -1,
-            truth.ground_color,
+            was=self._original["sprite"][row].tolist(),
+            sprites=numbers["sprite"][row].tolist(),
+            tints=numbers["tint"][row].tolist(),
+            ground=int(numbers["kind"][row]),
+            text=int(numbers["text"][row]),
+            tone=TONES.index(truth.tone) if truth.tone else -1,
+            ground_color=truth.ground_color,
         )
         return drawn.holds(wish, self._members)
 

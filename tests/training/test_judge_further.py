@@ -22,12 +22,13 @@ from baselines.training.judge.pairs import Recipe
 from baselines.training.judge.plan import QUICK
 from baselines.training.judge.spoiled import WAYS, Spoiler
 from baselines.training.judge.taking import take_eyes, take_up
-from baselines.training.judge.tooled import UNTOLD, Balance, Bench
+from baselines.training.judge.tooled import ASKED, UNTOLD, Balance, Bench
 from baselines.training.judge.vocabulary import ANSWER, ASK, UNKNOWN, Words, unknown_words
 from baselines.training.judge.wider import DISPENSABLE, FRAMES, RELATED, STRANGELY, WIDER, spelled
 from baselines.training.judge.wording import FREELY, NUMBERS, SMALL_WORDS, TAUGHT
 from baselines.training.judge.world import World
 from benchmarks.audit.variants import WORDING
+from benchmarks.checklist.definition import agrees
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.engine import LONGEST_PLAN
 from imgedit_gym.judges.base import Cases
@@ -217,6 +218,40 @@ def test_every_way_makes_pictures_that_can_be_asked_about(bench: Bench, way: str
     assert sum(map(len, made.asked)) > 20
     if way in ("blank", "speckle"):
         assert not any(answer for row in made.asked for kind, _, answer in row if kind == "present")
+
+
+def test_what_the_numbers_of_a_drawing_contradict_is_not_asked(many: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("baselines.training.judge.spoiled.WAYS", {"drawn": 1.0})
+    monkeypatch.setattr("baselines.training.judge.spoiled.MISHAP", 1.0)
+    told: list[torch.Tensor] = []
+    edited = many.edited
+
+    def watched(canvas, rows, dice, known):
+        told.append(known)
+        return edited(canvas, rows, dice, known)
+
+    monkeypatch.setattr(many, "edited", watched)
+    made = Spoiler(many).make(72, random.Random(3), torch.Generator().manual_seed(3))
+    exact = many.engine.checklist.measure(made.after, made.rows).requirements
+    unlike = ~agrees(exact, told[0])
+    assert int((told[0] == 1).sum()) > 60 and int((told[0] == 0).sum()) > 60
+    assert 0 < int(unlike.sum()) < 0.2 * int((~told[0].isnan()).sum())
+    assert torch.equal(made.found.requirements == UNTOLD, unlike)
+
+
+def test_blends_of_half_an_edit_are_asked_less_about_what_is_not_there(many: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("baselines.training.judge.spoiled.WAYS", {"blended": 1.0})
+    answers: dict[tuple[float, float], set[bool]] = {}
+    for share in (0.45, 0.65):
+        monkeypatch.setattr("baselines.training.judge.spoiled.SHARES", (share, share))
+        for fewer in (0.0, 1.0):
+            monkeypatch.setattr("baselines.training.judge.spoiled.FEWER", fewer)
+            made = Spoiler(many).make(48, random.Random(3), torch.Generator().manual_seed(3))
+            found = [one for row in made.asked for one in row]
+            answers[share, fewer] = {one[2] for one in found if one[0] in ASKED}
+            assert any(not one[2] for one in found if one[0] == "quality")
+    assert answers.pop((0.65, 0.0)) == {True}
+    assert set(map(frozenset, answers.values())) == {frozenset({True, False})}
 
 
 def test_spoiled_pictures_are_asked_about_both_ways(bench: Bench):

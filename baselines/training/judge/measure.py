@@ -16,6 +16,7 @@ from baselines.training.judge.tooled import ASKED
 from baselines.training.judge.wider import STRANGELY
 from baselines.training.judge.wording import FREELY
 from benchmarks.audit.edits import honest_edits, make_reference
+from benchmarks.checklist.definition import agrees
 from benchmarks.checklist.judging import finished_cases
 from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.verdict import MET
@@ -155,10 +156,8 @@ def _count(
     exact: torch.Tensor,
     drawn: torch.Tensor,
 ) -> None:
-    for row, at in (kinds > 0).nonzero().tolist():
-        holds, known = bool(exact[row, at] >= MET), float(drawn[row, at])
-        if not bool(verdict.valid[row]) or (known == known and bool(known) != holds):
-            continue
+    for row, at in ((kinds > 0) & verdict.valid[:, None] & agrees(exact, drawn)).nonzero().tolist():
+        holds = bool(exact[row, at] >= MET)
         kind = Kind(int(kinds[row, at])).name
         groups = ["all", f"kind/{kind}", f"edit/{name}", f"editor/{origin}"]
         if origin in PLAYED:

@@ -1,4 +1,4 @@
-"""Tasks' pictures drawn otherwise, with their plans carried out whole, halved, blended or blank; exactly judged."""
+"""Tasks' pictures drawn otherwise, with their plans carried out whole, halved, blended, coarsely; exactly judged."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from baselines.training.judge.asking import NEAR_LOOKS
+from baselines.training.judge.asking import COLORLESS, NEAR_LOOKS
 from baselines.training.judge.looks import LUMA, give_looks
 from baselines.training.judge.mixed import beyond
-from baselines.training.judge.tooled import Bench, Edited
-from benchmarks.checklist.definition import Drawn, Row
+from baselines.training.judge.tooled import ASKED, Bench, Edited
+from benchmarks.checklist.definition import DOUBT, Drawn, Row, requirement_rows
 from benchmarks.checklist.parts import HALF, blended, known_of_blends, known_of_coarse, known_of_parts
 from imgedit_gym.art.backgrounds import VARIANTS
-from imgedit_gym.core.checklist import COLUMNS, MAX_REQUIREMENTS, Kind
+from imgedit_gym.art.stock import STOCK_PALETTE
+from imgedit_gym.core.checklist import MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
@@ -40,14 +41,14 @@ WAYS: dict[str, float] = {
 DILIGENCE = (0.2, 0.7, 0.95)
 """Shares of what a task asks for that drawn pictures carry out."""
 
-WHOLE = 0.6, 0.25
-"""Of such pictures, shares in which a plan was carried out whole before: with the tools, drawn."""
-
 MIXED = "blended", "parted"
 """Ways that show a part of an edit: all of it faintly, or one side of it."""
 
 WORKED = (*MIXED, "coarse")
-"""Ways that begin with an edit, mostly a whole one."""
+"""Ways that begin with an edit."""
+
+WHOLE = 0.6, 0.25
+"""Of the pictures that begin with an edit, shares in which it is a whole plan: carried out with the tools, drawn."""
 
 REDUCED = 0.45, 0.9
 """Least and largest share of its edge to which a coarse picture was reduced."""
@@ -59,7 +60,7 @@ SHARES = 0.3, 0.75
 """Least and most of an edit that a blended picture shows."""
 
 FEWER = 0.5
-"""Of what blends of at least half of an edit do not carry out, the share that may be asked about."""
+"""Of what is asked for and blends of at least half of an edit do not carry out, the share that may be asked about."""
 
 MISHAP = 0.3
 """Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
@@ -115,7 +116,7 @@ class Spoiler:
         made = self._bench.edited(canvas, index, dice, known)
         # else what the exact judge is divided about would mostly be answered with no
         for row in doubtful:
-            made.asked[row] = [one for one in made.asked[row] if one[2] or dice.random() < FEWER]
+            made.asked[row] = [one for one in made.asked[row] if one[2] or one[0] not in ASKED or dice.random() < FEWER]
         return made
 
     def _mix(
@@ -127,7 +128,16 @@ class Spoiler:
         known: torch.Tensor,
         dice: random.Random,
     ) -> list[int]:
-        """Blend and cut the pictures of which that is to become, and write down what is known of them and coarse ones.
+        """Blend and cut the pictures whose way says so.
+
+        Args:
+            ways: What becomes of each picture.
+            bases: The edits, ``uint8 [n, S, S, 3]``.
+            canvas: The pictures so far, ``uint8 [n, S, S, 3]``; blends and cut ones are written into it.
+            index: Whose tasks they are, ``int64 [n]``.
+            known: What is known by construction, ``float32 [n, R]``; what is of these and of coarse ones is written
+                into it.
+            dice: Random numbers.
 
         Returns:
             The blends in which at least half of the edit is to be seen.
@@ -146,7 +156,7 @@ class Spoiler:
             canvas[parted] = torch.where(shown[..., None], bases[parted], before)
             known[parted] = known_of_parts(engine, bases[parted], shown, index[parted])
         if len(coarse):
-            known[coarse] = known_of_coarse(engine, bases[coarse], index[coarse])
+            known[coarse] = known_of_coarse(engine, bases[coarse], canvas[coarse], index[coarse])
         return doubtful
 
     def _spoil(
@@ -187,7 +197,7 @@ class Spoiler:
         """The tasks' adverts with all or some of what is asked for carried out, then some wrongly, and mishaps.
 
         Returns:
-            The pictures, and what is known of them by construction.
+            The pictures, ``uint8 [n, S, S, 3]``, and what is known of them by construction, ``float32 [n, R]``.
         """
         batch, n = self._bench.engine.batch, len(rows)
         scene = self._tasks.scene(batch).rows(torch.tensor(rows))
@@ -195,8 +205,7 @@ class Spoiler:
         for i, row in enumerate(rows):
             advert = _Advert(self, scene, i, row, dice)
             tone[i] = advert.carry_out(1.0) if whole[i] else advert.vary()
-            for at, holds in advert.known(int(tone[i])).items():
-                known[i, at] = float(holds)
+            known[i] = advert.known(int(tone[i]))
         self._write_ink(scene)
         if n not in self._planes:
             size = batch.size
@@ -228,8 +237,8 @@ class _Advert:
         self._was = self._sprite.copy()
         batch = spoiler._bench.engine.batch
         self._plate = batch.plates[row]
-        table = batch.requirements[row].tolist()
-        self._asked: list[Row] = [dict(zip(COLUMNS, values, strict=True)) for values in table]
+        self._asked = requirement_rows(batch, row)
+        self._ground_before = int(batch.background[row])
         wishes = [wish for wish in self._asked if wish["kind"] in _ORDER]
         self._wishes = sorted(wishes, key=lambda wish: _ORDER.index(Kind(wish["kind"])))
         self._do: dict[Kind, Callable[[Row, bool], None]] = {
@@ -272,19 +281,32 @@ class _Advert:
                 self._do[Kind(wish["kind"])](wish, right)
         return tone
 
-    def known(self, tone: int) -> dict[int, bool]:
-        """Which requirements hold by definition, and which do not, under the look that is given, -1 for none."""
-        names = ("sprite", "tint", "kind", "text")
-        sprites, tints, ground, text = (self._numbers[name].tolist() for name in names)
-        drawn = Drawn(self._was.tolist(), sprites, tints, ground, text, tone)
-        near = NEAR_LOOKS[TONES[tone]] if tone >= 0 else ()
-        return {
-            at: drawn.holds(wish, self._members)
-            for at, wish in enumerate(self._asked)
-            if wish["kind"] in _ORDER
-            and wish["kind"] != Kind.BACKGROUND_COLOR
-            and not (wish["kind"] == Kind.TONE and TONES[wish["arg"]] in near)
-        }
+    def known(self, tone: int) -> torch.Tensor:
+        """What holds by definition under the look that is given, -1 for none, ``float32 [R]``, see ``Bench.edited``."""
+        numbers = self._numbers
+        drawn = Drawn(
+            was=self._was.tolist(),
+            sprites=self._sprite.tolist(),
+            tints=numbers["tint"].tolist(),
+            ground=int(numbers["kind"]),
+            text=int(numbers["text"]),
+            tone=tone,
+        )
+        known = torch.full((MAX_REQUIREMENTS,), torch.nan)
+        for at, wish in enumerate(self._asked):
+            kind = wish["kind"]
+            if kind not in _ORDER or kind == Kind.BACKGROUND_COLOR:
+                continue
+            holds = drawn.holds(wish, self._members)
+            if kind == Kind.COLOR and tone in COLORLESS:
+                known[at] = DOUBT
+            elif kind != Kind.TONE or holds:
+                known[at] = float(holds)
+            elif tone >= 0 and _alike(TONES[tone], TONES[wish["arg"]]):
+                known[at] = DOUBT
+            elif drawn.ground == self._ground_before:  # another background may look as is asked for
+                known[at] = 0.0
+        return known
 
     def _set(self, name: str, value: int) -> None:
         getattr(self._scene, name)[self._i] = value
@@ -346,6 +368,8 @@ class _Advert:
         self._set("variant", self._dice.randrange(VARIANTS))
         if BACKGROUNDS[kind] == "plain":
             self._numbers["palette"][:] = [self._dice.uniform(20, 240) for _ in range(3)]
+        elif kind < len(PATTERNS):
+            self._numbers["palette"][:] = STOCK_PALETTE
 
     def _background_color(self, wish: Row, right: bool) -> None:
         color = wish["arg"] if right else self._dice.randrange(len(COLORS))
@@ -391,6 +415,11 @@ def _side(source: torch.Tensor, base: torch.Tensor, dice: random.Random) -> torc
     if dice.random() < 0.5:
         angle = dice.randrange(4) * math.pi / 2
     return ~beyond(source, base, angle, dice.uniform(0.25, 0.75))
+
+
+def _alike(first: str, second: str) -> bool:
+    """Whether some would take one look for the other."""
+    return second in NEAR_LOOKS[first] or first in NEAR_LOOKS[second]
 
 
 def _coarse(picture: torch.Tensor, dice: random.Random) -> torch.Tensor:

@@ -17,10 +17,10 @@ from baselines.training.judge.recognised import recognised
 from baselines.training.judge.vocabulary import Words
 from baselines.training.judge.wording import NUMBERS
 from baselines.training.judge.world import World
-from imgedit_gym.core.checklist import LABEL_BACKGROUND, LABEL_HEADLINE
+from benchmarks.checklist.definition import agrees
+from imgedit_gym.core.checklist import COLUMNS, LABEL_BACKGROUND, LABEL_HEADLINE, Kind
 from imgedit_gym.core.names import TONES
 from imgedit_gym.core.plan import PlanStep
-from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine, oracle_regions
 from imgedit_gym.judges.questions import parts_of
 from imgedit_gym.tasks.pixel_checklist import PixelMeasurement
@@ -130,18 +130,21 @@ class Bench:
             canvas: The pictures, ``uint8 [n, S, S, 3]``.
             rows: Whose they are, ``int64 [n]``.
             dice: Random numbers.
-            known: What is known by construction, ``float32 [n, R]``: 1, 0, or nan where nothing is. What the exact
-                judge answers otherwise is not asked.
+            known: What is known by construction, ``float32 [n, R]``: 1, 0, ``DOUBT`` where nobody can tell, or nan
+                where nothing is. What the exact judge answers otherwise is not asked.
         """
         engine = self.engine
         # once more after the step that judged: no verdict says which objects were recognised
         found = engine.checklist.measure(canvas, rows)
         if known is not None:
-            unlike = ~known.isnan() & ((found.requirements >= MET) != (known >= MET))
+            unlike = ~agrees(found.requirements, known)
             found.requirements[unlike] = UNTOLD
-            # nor which things came
+            # nor which things came, and whether those that are said to have gone did
             doubted = unlike.any(1)[:, None] & (found.find_quality > HARDLY)
             found.find_quality[doubted] = UNTOLD
+            wanted = engine.batch.requirements[rows]
+            for i, at in (unlike & (wanted[..., 0] == Kind.ABSENT)).nonzero().tolist():
+                found.remains[i, wanted[i, at, COLUMNS.index("slot")]] = UNTOLD
         asked = [
             self.questions(row, found.requirements[i], found.preserved[i], float(found.quality[i]), dice)
             for i, row in enumerate(rows.tolist())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
-from benchmarks.checklist.definition import Drawn, Row
+from benchmarks.checklist.definition import DOUBT, Drawn, Row, agrees
 from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.errors import ImgEditError
 
@@ -57,6 +58,12 @@ def test_what_concerns_the_whole():
     for kind, name in ((Kind.TONE, "tone"), (Kind.BACKGROUND_COLOR, "ground_color")):
         assert not BEFORE.holds(wish(kind, arg=1), SETS)
         assert replace(BEFORE, **{name: 1}).holds(wish(kind, arg=1), SETS)
+
+
+def test_the_exact_judge_must_say_what_is_known():
+    exact = torch.tensor([0.9, 0.9, 0.9, 0.1, 0.1, 0.5, 0.5])
+    known = torch.tensor([1.0, 0.0, DOUBT, torch.nan, 0.0, 1.0, DOUBT])
+    assert agrees(exact, known).tolist() == [True, False, False, True, True, True, False]
 
 
 def test_what_numbers_do_not_tell_is_refused():

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.checklist.definition import requirement_rows
 from benchmarks.checklist.drawings import judge_drawings
-from benchmarks.checklist.staging import Stage, requirement_rows
+from benchmarks.checklist.staging import Stage
 from imgedit_gym.core.checklist import Kind
 
 
@@ -12,9 +13,9 @@ from imgedit_gym.core.checklist import Kind
 def test_staging_gives_what_is_wanted(engine, wanted):
     stage = Stage(engine, seed=3)
     for row in range(engine.num_envs):
-        for target, wish in enumerate(requirement_rows(engine, row)):
+        for target, wish in enumerate(requirement_rows(engine.batch, row)):
             truth, holds = stage.set_up(row, target, wanted)
-            assert len(truth.cases) == len(requirement_rows(engine, row))
+            assert len(truth.cases) == len(requirement_rows(engine.batch, row))
             if Kind(wish["kind"]) is not Kind.PRESENT:
                 assert holds == wanted, truth.cases
 
