@@ -107,8 +107,8 @@ or left as they were on one side of a line, and there are also adverts edited st
 rightly and wrongly, and pictures that are harder to judge (drawn with forbidden, wrong, moved, swapped or resized
 things, with one side edited and the other not, blended with the source, stored as a JPEG or reduced and enlarged,
 blank, noisy, emptied, or of another task; {round(100 * sum(WHOLE))} % of the cut, the blended and the coarse ones show
-plans that were carried out whole before, with tools or drawn): all with the answers of the exact checklist judge, but those that contradict what is known by construction, and
-with what its measurement recognises at each place.
+plans that were carried out whole before, with tools or drawn): all with the answers of the exact checklist judge, but
+those that contradict what is known by construction, and with what its measurement recognises at each place.
 Questions are balanced by kind and answer. Nothing was downloaded.
 
 | stage | updates | pictures in each | CPU minutes |
@@ -121,12 +121,12 @@ Questions are balanced by kind and answer. Nothing was downloaded.
 
 ## How right it is
 
-Against the exact judge, on tasks that were not trained on; where it contradicts what is known by construction, or nobody
-can tell (see the page about the audit), the answer is left out. Balanced accuracy is the mean of both columns before it.
-The edits are those of `python -m benchmarks.audit`: drawn by the renderer; by the oracle, rule-based and random agents;
-objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the source; results
-with the artefacts of decoders. All but the agents', the plans' and those of `test-art` are of kinds that the training has,
-too, made by other code of other tasks.
+Against the exact judge, on tasks that were not trained on; where it contradicts what is known by construction, or
+nobody can tell (see the page about the audit), the answer is left out. Balanced accuracy is the mean of both columns
+before it. The edits are those of `python -m benchmarks.audit`: drawn by the renderer; by the oracle, rule-based and
+random agents; objects moved, swapped and resized; steps carried out at wrong places, by half, and blended with the
+source; results with the artefacts of decoders. All but the agents', the plans' and those of `test-art` are of kinds
+that the training has, too, made by other code of other tasks.
 
 Free wordings are sentences that no stage saw, of words that occur in other sentences of the training; the vocabulary
 lacks of them: {_listed(facts["unknown"]["free"])}. "Unknown words" are sentences that each have some that it lacks:
