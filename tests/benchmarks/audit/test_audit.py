@@ -9,6 +9,7 @@ from benchmarks.audit import audit as audit_module
 from benchmarks.audit.attacks import N_ATTACKS
 from benchmarks.audit.audit import PER_TASK, audit
 from benchmarks.audit.records import Answers, Scores
+from benchmarks.checklist.definition import DOUBT
 from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.judges.checklist import ChecklistJudge
 
@@ -32,8 +33,12 @@ def test_the_exact_judge_agrees_with_itself(exact):
 
 def test_it_is_held_against_what_is_known_by_construction(exact):
     card, records = exact
-    drawn = Answers.joined(records.answers)
-    assert card["construction"]["answers"] == int((~(drawn.drawn != drawn.drawn)).sum()) > TASKS
+    drawn = Answers.joined(records.answers).drawn
+    known, doubted = int(((drawn == 0) | (drawn == 1)).sum()), int((drawn == DOUBT).sum())
+    assert card["construction"]["answers"] == card["truth"]["known_by_construction"] == known > TASKS
+    assert card["truth"]["in_doubt"] == doubted > 0
+    agreed = card["truth"]["exact_judge_agrees"]["count"]
+    assert card["answers"] == card["truth"]["answers"] - doubted - (known - agreed)
     assert 0.8 < card["construction"]["balanced_accuracy"]["mean"] <= 1.0
     assert 0.2 < card["construction"]["positives"] / card["construction"]["answers"] < 0.6
 
