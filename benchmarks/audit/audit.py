@@ -108,7 +108,7 @@ class _Chunk:
         verdict, exact = self._both(lot.canvas, lot.rows)
         records, tasks = self._records, self._tasks[lot.rows.numpy()]
         number, kinds = records.lot(lot.name, lot.origin), self._engine.batch.requirements[lot.rows, :, 0]
-        records.answers.append(answers_of(tasks, number, verdict, exact, lot.drawn, kinds))
+        records.answers.append(answers_of(tasks, number, verdict, exact, lot.known, kinds))
         records.scores.append(scores_of(tasks, number, verdict, exact))
         return verdict
 

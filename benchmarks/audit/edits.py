@@ -35,7 +35,7 @@ class Pictures:
         origin: ``"renderer"``, ``"oracle"``, ``"agents"`` or ``"tools"``.
         canvas: ``uint8 [n, S, S, 3]``.
         rows: The task of each, ``int64 [n]``.
-        drawn: What is known by construction: 1 where a requirement holds, 0 where it does not, ``DOUBT`` where nobody
+        known: What is known by construction: 1 where a requirement holds, 0 where it does not, ``DOUBT`` where nobody
             can tell, nan where nothing is known, ``float32 [n, R]``.
     """
 
@@ -43,7 +43,7 @@ class Pictures:
     origin: str
     canvas: torch.Tensor
     rows: torch.Tensor
-    drawn: torch.Tensor
+    known: torch.Tensor
 
     @classmethod
     def of(cls, name: str, origin: str, canvas: torch.Tensor, rows: torch.Tensor | None = None) -> Pictures:

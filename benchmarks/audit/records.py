@@ -22,7 +22,7 @@ class Answers:
         kind: Kind of the requirement.
         said: The judge's value, in [0, 1].
         exact: The exact judge's value.
-        drawn: What is known by construction: 1, 0, ``DOUBT`` where nobody can tell, or nan where nothing is known.
+        known: What is known by construction: 1, 0, ``DOUBT`` where nobody can tell, or nan where nothing is known.
     """
 
     task: np.ndarray
@@ -30,7 +30,7 @@ class Answers:
     kind: np.ndarray
     said: np.ndarray
     exact: np.ndarray
-    drawn: np.ndarray
+    known: np.ndarray
 
     @classmethod
     def joined(cls, parts: Sequence[Answers]) -> Answers:
@@ -43,8 +43,8 @@ class Answers:
 
     @property
     def agreed(self) -> Answers:
-        """Those whose exact value is what is known by construction, or of which nothing is known."""
-        return self.take(agrees(torch.from_numpy(self.exact), torch.from_numpy(self.drawn)).numpy())
+        """Those whose exact value is what is known by construction, or of which nothing is known; none in doubt."""
+        return self.take(agrees(torch.from_numpy(self.exact), torch.from_numpy(self.known)).numpy())
 
 
 @dataclass
@@ -179,7 +179,7 @@ class Records:
 
 
 def answers_of(
-    tasks: np.ndarray, lot: int, verdict: Verdict, exact: Verdict, drawn: torch.Tensor, kinds: torch.Tensor
+    tasks: np.ndarray, lot: int, verdict: Verdict, exact: Verdict, known: torch.Tensor, kinds: torch.Tensor
 ) -> Answers:
     """The requirements of some pictures that the judge judged."""
     judged = (kinds > 0) & verdict.valid[:, None] & ~verdict.requirements.isnan()
@@ -190,7 +190,7 @@ def answers_of(
         kind=kinds[judged].numpy(),
         said=verdict.requirements[judged].numpy().astype(np.float64),
         exact=exact.requirements[judged].numpy().astype(np.float64),
-        drawn=drawn[judged].numpy().astype(np.float64),
+        known=known[judged].numpy().astype(np.float64),
     )
 
 

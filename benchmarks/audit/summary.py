@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,9 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
     """
     answers, scores = Answers.joined(records.answers), Scores.joined(records.scores)
     truth = answers.agreed
-    drawn = answers.take(np.isin(answers.drawn, (0.0, 1.0)))
+    told = answers.take(np.isin(answers.known, (0.0, 1.0)))
     # the exact judge is not asked here
-    known = Answers(drawn.task, drawn.lot, drawn.kind, drawn.said, drawn.drawn, drawn.drawn)
+    known = replace(told, exact=told.known)
     origins = np.asarray([origin for _, origin in records.lots])
     names = np.asarray([name for name, _ in records.lots])
     return {
@@ -58,13 +59,13 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
         "lots": {name: _agreement(truth.take(names[truth.lot] == name), seed) for name in _known(names)},
         "construction": {
             **_agreement(known, seed),
-            "kinds": {kind: _agreement(drawn_of(known, kind), seed) for kind in _kinds(known)},
+            "kinds": {kind: _agreement(of_kind(known, kind), seed) for kind in _kinds(known)},
         },
         "truth": {
             "answers": len(answers.said),
-            "in_doubt": int((answers.drawn == DOUBT).sum()),
-            "known_by_construction": len(drawn.said),
-            "exact_judge_agrees": rate(int(((drawn.exact >= 0.5) == (drawn.drawn >= 0.5)).sum()), len(drawn.said)),
+            "in_doubt": int((answers.known == DOUBT).sum()),
+            "known_by_construction": len(told.said),
+            "exact_judge_agrees": rate(int(((told.exact >= 0.5) == (told.known >= 0.5)).sum()), len(told.said)),
         },
         "scores": _scores(scores, seed),
         "again": _changes(records, "again"),
@@ -82,7 +83,7 @@ def report_card(records: Records, judge: Judge, seed: int) -> dict[str, Any]:
     }
 
 
-def drawn_of(answers: Answers, kind: str) -> Answers:
+def of_kind(answers: Answers, kind: str) -> Answers:
     """The answers about one kind of requirement."""
     return answers.take(answers.kind == Kind[kind])
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 
+from imgedit_gym.art.goals import COLORLESS_TONES
 from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.names import TONES
 from imgedit_gym.core.tasks import TaskBatch
 from imgedit_gym.core.verdict import MET
 
@@ -23,8 +26,8 @@ def agrees(exact: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """Where the exact judge says what is known, or nothing is known, ``bool`` of their shape.
 
     Args:
-        exact: Its values, ``float32``.
-        known: 1, 0, :data:`DOUBT` or nan, ``float32`` of the same shape.
+        exact: Its values, floating.
+        known: 1, 0, :data:`DOUBT` or nan, floating and of the same shape.
     """
     return known.isnan() | ((exact >= MET).to(known.dtype) == known)
 
@@ -47,6 +50,8 @@ class Drawn:
         text: Row of the headline in the stock; -1 none.
         tone: Look, an index of ``TONES``; -1 none.
         ground_color: Colour the background was given, an index of ``COLORS``; -1 none.
+        other_ground: Whether the background is not what it was.
+        displaced: Slots whose object of before stands elsewhere, or in another size.
     """
 
     was: Sequence[int]
@@ -56,6 +61,33 @@ class Drawn:
     text: int
     tone: int = -1
     ground_color: int = -1
+    other_ground: bool = False
+    displaced: Collection[int] = ()
+
+    def known(self, wish: Row, sets: Sequence[Collection[int]]) -> float:
+        """What is known of a requirement.
+
+        Args:
+            wish: The requirement.
+            sets: Members of each set of objects.
+
+        Returns:
+            1 if it holds, 0 if not; nan for a look that was not given, if another background may look like it;
+            :data:`DOUBT` for a colour in a picture without any, and where nothing of a set may come and something of it
+            was moved or resized, which some would call another.
+
+        Raises:
+            ImgEditError: If the requirement is of a kind that says nothing of numbers.
+        """
+        kind, holds = Kind(wish["kind"]), self.holds(wish, sets)
+        if kind == Kind.TONE and not holds and self.other_ground:
+            return math.nan
+        if kind == Kind.COLOR and self.tone >= 0 and TONES[self.tone] in COLORLESS_TONES:
+            return DOUBT
+        if kind == Kind.ABSENT and holds and wish["arg"] >= 0:
+            moved = {self.sprites[slot] for slot in self.displaced}
+            return DOUBT if moved.intersection(sets[wish["arg"]]) else 1.0
+        return float(holds)
 
     def holds(self, wish: Row, sets: Sequence[Collection[int]]) -> bool:
         """Whether a requirement is satisfied.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +14,6 @@ from benchmarks.checklist.judging import judge_finished
 from benchmarks.checklist.looks import VISIBLE, give_tone
 from benchmarks.checklist.staging import Stage, Truth
 from benchmarks.checklist.tally import EXAMPLES, rate
-from imgedit_gym.art.goals import COLORLESS_TONES
 from imgedit_gym.core.checklist import MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, TONES
 from imgedit_gym.engine import Engine
@@ -120,8 +120,20 @@ def is_clear(
 
     The look is visible, does not wash out most of the picture, and does not turn the background's colour.
     """
-    if _washed_out(truth, picture):
+    return not _is_washed_out(truth, picture) and _is_shown(engine, row, target, truth, holds, picture, plate)
+
+
+def _is_washed_out(truth: Truth, picture: torch.Tensor) -> bool:
+    if not truth.tone:
         return False
+    toned = give_tone(picture, truth.tone, truth.strength)
+    clipped = ((toned == 255) & (picture < 255)) | ((toned == 0) & (picture > 0))
+    return bool(clipped.any(-1).float().mean() > WASHED_OUT)
+
+
+def _is_shown(
+    engine: Engine, row: int, target: int, truth: Truth, holds: bool, picture: torch.Tensor, plate: torch.Tensor
+) -> bool:
     kind, arg = Kind(int(engine.batch.requirements[row, target, 0])), int(engine.batch.requirements[row, target, 3])
     if kind == Kind.TONE and TONES[arg] not in ("soft", "crisp"):
         asked = give_tone(picture, TONES[arg], truth.strength)
@@ -131,14 +143,6 @@ def is_clear(
         apart = (engine.tasks.stock.colors - toned.float().mean((0, 1, 2))).norm(dim=1)
         return bool(apart.argmin() == arg) == holds
     return True
-
-
-def _washed_out(truth: Truth, picture: torch.Tensor) -> bool:
-    if not truth.tone:
-        return False
-    toned = give_tone(picture, truth.tone, truth.strength)
-    clipped = ((toned == 255) & (picture < 255)) | ((toned == 0) & (picture > 0))
-    return bool(clipped.any(-1).float().mean() > WASHED_OUT)
 
 
 def known_of_drawing(
@@ -155,18 +159,18 @@ def known_of_drawing(
         plate: Its background alone, ``uint8 [1, S, S, 3]``.
 
     Returns:
-        1 where a requirement holds, 0 where it does not, :data:`DOUBT` where the drawing does not show it, nan where
-        nothing is asked, and for a look that was not given where another background may give it, ``float32 [R]``.
+        What :meth:`Drawn.known` says of each requirement, but :data:`DOUBT` where the drawing does not show it; nan
+        where nothing is asked, ``float32 [R]``.
     """
     known = torch.full((MAX_REQUIREMENTS,), torch.nan)
-    other_ground = truth.ground_color >= 0 or int(stage.scene.kind[row]) != int(engine.batch.background[row])
-    for at, wish in enumerate(requirement_rows(engine.batch, row)):
-        holds, kind = stage.holds(row, wish, truth), wish["kind"]
-        if kind == Kind.TONE and not holds and other_ground:
-            continue
-        colorless = kind == Kind.COLOR and truth.tone in COLORLESS_TONES
-        clear = not colorless and is_clear(engine, row, at, truth, holds, picture, plate)
-        known[at] = float(holds) if clear else DOUBT
+    drawn, wishes = stage.drawn(row, truth), requirement_rows(engine.batch, row)
+    if _is_washed_out(truth, picture):
+        known[: len(wishes)] = DOUBT
+        return known
+    for at, wish in enumerate(wishes):
+        value = drawn.known(wish, stage.sets)
+        shown = math.isnan(value) or _is_shown(engine, row, at, truth, value == 1.0, picture, plate)
+        known[at] = value if shown else DOUBT
     return known
 
 

@@ -94,7 +94,7 @@ def known_of_parts(
 def known_of_coarse(
     engine: Engine, edits: torch.Tensor, coarse: torch.Tensor, rows: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """What is in doubt of edits that lost detail: the loss neither does what is asked for nor undoes it.
+    """What is in doubt of edits that lost detail: what the loss turns round.
 
     Args:
         engine: Whose tasks they are.

@@ -18,6 +18,9 @@ from imgedit_gym.core.plan import VERBS
 from imgedit_gym.engine import Engine
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
+GROUND = "kind", "variant", "palette"
+"""Numbers that a background is drawn from."""
+
 
 @dataclass
 class Truth:
@@ -49,7 +52,7 @@ class Stage:
     def __init__(self, engine: Engine, seed: int) -> None:
         self._engine = engine
         self._stock = engine.tasks.stock
-        self._members = engine.tasks.tables.sets.members
+        self.sets = engine.tasks.tables.sets.members
         self._colors = self._stock.colors.numpy()
         self.scene: SceneBatch = engine.tasks.scene(engine.batch).rows(torch.arange(engine.num_envs))
         self._numbers = {name: tensor.numpy() for name, tensor in self.scene.tensors().items()}
@@ -139,7 +142,7 @@ class Stage:
         for wish in self._row_wishes:
             kind = Kind(wish["kind"])
             if kind == Kind.ABSENT:
-                forbidden = [j for j in self._members[wish["arg"]] if j not in sprites] if wish["arg"] >= 0 else []
+                forbidden = [j for j in self.sets[wish["arg"]] if j not in sprites] if wish["arg"] >= 0 else []
                 choices = forbidden or self._choices(row, wish["arg"], False)
                 slot = wish["slot"]
             elif kind == Kind.PRESENT and self._adds(row, wish):
@@ -186,17 +189,24 @@ class Stage:
 
     def holds(self, row: int, wish: Row, truth: Truth) -> bool:
         """Whether a staged advert satisfies a requirement, by definition."""
-        numbers = self._numbers
-        drawn = Drawn(
-            was=self._original["sprite"][row].tolist(),
+        return self.drawn(row, truth).holds(wish, self.sets)
+
+    def drawn(self, row: int, truth: Truth) -> Drawn:
+        """What a staged advert shows now."""
+        numbers, original = self._numbers, self._original
+        kept = numbers["sprite"][row] == original["sprite"][row]
+        displaced = kept & (numbers["place"][row] != original["place"][row]).any(1) & (original["sprite"][row] >= 0)
+        return Drawn(
+            was=original["sprite"][row].tolist(),
             sprites=numbers["sprite"][row].tolist(),
             tints=numbers["tint"][row].tolist(),
             ground=int(numbers["kind"][row]),
             text=int(numbers["text"][row]),
             tone=TONES.index(truth.tone) if truth.tone else -1,
             ground_color=truth.ground_color,
+            other_ground=any((numbers[name][row] != original[name][row]).any() for name in GROUND),
+            displaced=np.flatnonzero(displaced).tolist(),
         )
-        return drawn.holds(wish, self._members)
 
     # ------------------------------------------------------------------ one kind each
 
@@ -250,7 +260,7 @@ class Stage:
         slots = [
             slot
             for slot in range(len(sprites))
-            if int(sprites[slot]) in self._members[wish["arg"]] and not self._engine.batch.keep[row, slot + 1]
+            if int(sprites[slot]) in self.sets[wish["arg"]] and not self._engine.batch.keep[row, slot + 1]
         ]
         fewest, most = wish["slot"], wish["count"]
         aims = list(range(fewest, most + 1)) if satisfied else [most + 1] * 3 + [fewest - 1] * (fewest > 0)
@@ -268,7 +278,7 @@ class Stage:
         chance = self.random.random()
         if self._current == self._target and chance < 0.4:
             if chance < 0.2 and arg >= 0:
-                others = [j for j in self._members[arg] if j not in sprites]
+                others = [j for j in self.sets[arg] if j not in sprites]
                 if others:
                     sprites[slot] = self.random.choice(others)
                     return f"replaced by the forbidden {self._name(sprites[slot])}"
@@ -330,10 +340,10 @@ class Stage:
         taken = set(self._numbers["sprite"][row].tolist()) | set(self._original["sprite"][row].tolist())
         for wish in self._row_wishes:
             if wish["kind"] == Kind.ABSENT and wish["arg"] >= 0:
-                taken |= set(self._members[wish["arg"]])
+                taken |= set(self.sets[wish["arg"]])
             if not inside and wish["kind"] in (Kind.PRESENT, Kind.COUNT):
-                taken |= set(self._members[wish["arg"]])
-        pool = self._members[members] if inside else range(self._stock.n_objects)
+                taken |= set(self.sets[wish["arg"]])
+        pool = self.sets[members] if inside else range(self._stock.n_objects)
         return [j for j in pool if j not in taken]
 
     def _free_slot(self, row: int, cell: int) -> int:

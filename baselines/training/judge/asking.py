@@ -13,6 +13,7 @@ from baselines.training.judge.pairs import Pairs
 from baselines.training.judge.vocabulary import _PARTS, ANSWER, ASK, UNKNOWN, Words
 from baselines.training.judge.wider import DISPENSABLE, FRAMES, spelled
 from baselines.training.judge.wording import NUMBERS, SMALL_WORDS, TAUGHT, Pair
+from imgedit_gym.art.goals import COLORLESS_TONES
 from imgedit_gym.core.checklist import MAX_OBJECTS
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, TONES
 
@@ -33,7 +34,7 @@ SHARES: dict[str, float] = {
 }
 """How often each kind of question is asked: tasks ban things in the place of what must go, and counting is hardest."""
 
-COLORLESS = (TONES.index("monochrome"), TONES.index("vintage"))
+COLORLESS = tuple(TONES.index(tone) for tone in COLORLESS_TONES)
 """Looks after which colours cannot be told."""
 
 NEAR_LOOKS: dict[str, tuple[str, ...]] = {

@@ -108,7 +108,8 @@ rightly and wrongly, and pictures that are harder to judge (drawn with forbidden
 things, with one side edited and the other not, blended with the source, stored as a JPEG or reduced and enlarged,
 blank, noisy, emptied, or of another task; {round(100 * sum(WHOLE))} % of the cut, the blended and the coarse ones show
 plans that were carried out whole before, with tools or drawn): all with the answers of the exact checklist judge, but
-those that contradict what is known by construction, and with what its measurement recognises at each place.
+those that contradict what is known by construction or that nobody can tell, and with what its measurement recognises
+at each place.
 Questions are balanced by kind and answer. Nothing was downloaded.
 
 | stage | updates | pictures in each | CPU minutes |

@@ -100,7 +100,7 @@ def measure(
 ) -> dict[str, Any]:
     """Ask a model about honest edits of tasks, and compare with the exact judge.
 
-    Where the exact judge contradicts what is known by construction the answer is left out.
+    Where the exact judge contradicts what is known by construction, or nobody can tell, the answer is left out.
 
     Args:
         model: Folder of the model; ``None`` for the package's own.
@@ -138,7 +138,7 @@ def measure(
             judged += len(cases)
             kinds = cases.wanted[..., 0]
             asked += int((kinds > 0).sum())
-            _count(tally, lot.name, lot.origin, kinds, verdict, exact, lot.drawn)
+            _count(tally, lot.name, lot.origin, kinds, verdict, exact, lot.known)
     speed: dict[str, float] = {
         "judgements_per_second": round(judged / seconds, 1),
         "questions_per_second": round(asked / seconds, 1),
@@ -154,9 +154,9 @@ def _count(
     kinds: torch.Tensor,
     verdict: Any,
     exact: torch.Tensor,
-    drawn: torch.Tensor,
+    known: torch.Tensor,
 ) -> None:
-    for row, at in ((kinds > 0) & verdict.valid[:, None] & agrees(exact, drawn)).nonzero().tolist():
+    for row, at in ((kinds > 0) & verdict.valid[:, None] & agrees(exact, known)).nonzero().tolist():
         holds = bool(exact[row, at] >= MET)
         kind = Kind(int(kinds[row, at])).name
         groups = ["all", f"kind/{kind}", f"edit/{name}", f"editor/{origin}"]

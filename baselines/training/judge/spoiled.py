@@ -1,4 +1,4 @@
-"""Tasks' pictures drawn otherwise, with their plans carried out whole, halved, blended, coarsely; exactly judged."""
+"""Tasks' pictures drawn otherwise, and edits shown whole, in part, faintly or coarsely; exactly judged."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from baselines.training.judge.asking import COLORLESS, NEAR_LOOKS
+from baselines.training.judge.asking import NEAR_LOOKS
 from baselines.training.judge.looks import LUMA, give_looks
 from baselines.training.judge.mixed import beyond
-from baselines.training.judge.tooled import ASKED, Bench, Edited
+from baselines.training.judge.tooled import Bench, Edited
 from benchmarks.checklist.definition import DOUBT, Drawn, Row, requirement_rows
 from benchmarks.checklist.parts import HALF, blended, known_of_blends, known_of_coarse, known_of_parts
+from benchmarks.checklist.staging import GROUND
 from imgedit_gym.art.backgrounds import VARIANTS
 from imgedit_gym.art.stock import STOCK_PALETTE
-from imgedit_gym.core.checklist import MAX_REQUIREMENTS, Kind
+from imgedit_gym.core.checklist import COLUMNS, MAX_REQUIREMENTS, Kind
 from imgedit_gym.core.names import BACKGROUNDS, COLORS, OBJECT_COLORS, PATTERNS, TONES
+from imgedit_gym.core.verdict import MET
 from imgedit_gym.tasks.adverts.scene import SceneBatch
 
 WAYS: dict[str, float] = {
@@ -60,7 +62,7 @@ SHARES = 0.3, 0.75
 """Least and most of an edit that a blended picture shows."""
 
 FEWER = 0.5
-"""Of what is asked for and blends of at least half of an edit do not carry out, the share that may be asked about."""
+"""Share kept of the questions answered with no about what a blend of at least half of an edit could carry out."""
 
 MISHAP = 0.3
 """Chance of each thing that nobody asked for: an object moved, two swapped, one resized."""
@@ -112,12 +114,8 @@ class Spoiler:
         bases = [drawn[i] if whole[i] or (not tools[i] and dice.random() < 0.6) else edited[i] for i in range(n)]
         canvas = torch.stack([self._spoil(ways[i], before, bases[i], drawn, i, dice, numbers) for i in range(n)])
         known[[way != "drawn" for way in ways]] = torch.nan
-        doubtful = self._mix(ways, torch.stack(bases), canvas, index, known, dice)
-        made = self._bench.edited(canvas, index, dice, known)
-        # else what the exact judge is divided about would mostly be answered with no
-        for row in doubtful:
-            made.asked[row] = [one for one in made.asked[row] if one[2] or one[0] not in ASKED or dice.random() < FEWER]
-        return made
+        self._mix(ways, torch.stack(bases), canvas, index, known, dice)
+        return self._bench.edited(canvas, index, dice, known)
 
     def _mix(
         self,
@@ -127,29 +125,28 @@ class Spoiler:
         index: torch.Tensor,
         known: torch.Tensor,
         dice: random.Random,
-    ) -> list[int]:
-        """Blend and cut the pictures whose way says so.
+    ) -> None:
+        """Blend and cut the pictures whose way says so, and write down what is known of these and of coarse ones.
 
         Args:
             ways: What becomes of each picture.
             bases: The edits, ``uint8 [n, S, S, 3]``.
-            canvas: The pictures so far, ``uint8 [n, S, S, 3]``; blends and cut ones are written into it.
+            canvas: The pictures, ``uint8 [n, S, S, 3]``; filled in for blended and cut ones.
             index: Whose tasks they are, ``int64 [n]``.
-            known: What is known by construction, ``float32 [n, R]``; what is of these and of coarse ones is written
-                into it.
+            known: What is known by construction, ``float32 [n, R]``; filled in for blended, cut and coarse ones.
             dice: Random numbers.
-
-        Returns:
-            The blends in which at least half of the edit is to be seen.
         """
         engine = self._bench.engine
         faint, parted, coarse = (torch.tensor([way == name for way in ways]).nonzero().flatten() for name in WORKED)
-        doubtful: list[int] = []
         if len(faint):
             shares = torch.tensor([dice.uniform(*SHARES) for _ in faint])
             canvas[faint] = blended(engine.batch.images[index[faint]], bases[faint], shares)
             known[faint] = known_of_blends(engine, shares, index[faint])
-            doubtful = faint[shares >= HALF].tolist()
+            # else what the exact judge is divided about would mostly be answered with no
+            met = engine.checklist.measure(bases[faint], index[faint]).requirements >= MET
+            met &= (engine.batch.requirements[index[faint], :, COLUMNS.index("kind")] > 0) & (shares >= HALF)[:, None]
+            dropped = torch.tensor([[dice.random() >= FEWER for _ in row] for row in met])
+            known[faint] = torch.where(met & dropped, 1.0, known[faint])
         if len(parted):
             before = engine.batch.images[index[parted]]
             shown = torch.stack([_side(*pair, dice) for pair in zip(before, bases[parted], strict=True)])
@@ -157,7 +154,6 @@ class Spoiler:
             known[parted] = known_of_parts(engine, bases[parted], shown, index[parted])
         if len(coarse):
             known[coarse] = known_of_coarse(engine, bases[coarse], canvas[coarse], index[coarse])
-        return doubtful
 
     def _spoil(
         self,
@@ -234,11 +230,11 @@ class _Advert:
         self._numbers = {name: tensor[i].numpy() for name, tensor in scene.tensors().items()}
         self._scene, self._i = scene, i
         self._sprite, self._place = self._numbers["sprite"], self._numbers["place"]
-        self._was = self._sprite.copy()
+        self._before = {name: self._numbers[name].copy() for name in ("sprite", "place", *GROUND)}
+        self._was = self._before["sprite"]
         batch = spoiler._bench.engine.batch
         self._plate = batch.plates[row]
         self._asked = requirement_rows(batch, row)
-        self._ground_before = int(batch.background[row])
         wishes = [wish for wish in self._asked if wish["kind"] in _ORDER]
         self._wishes = sorted(wishes, key=lambda wish: _ORDER.index(Kind(wish["kind"])))
         self._do: dict[Kind, Callable[[Row, bool], None]] = {
@@ -284,6 +280,7 @@ class _Advert:
     def known(self, tone: int) -> torch.Tensor:
         """What holds by definition under the look that is given, -1 for none, ``float32 [R]``, see ``Bench.edited``."""
         numbers = self._numbers
+        displaced = (self._sprite == self._was) & (self._place != self._before["place"]).any(1) & (self._was >= 0)
         drawn = Drawn(
             was=self._was.tolist(),
             sprites=self._sprite.tolist(),
@@ -291,21 +288,15 @@ class _Advert:
             ground=int(numbers["kind"]),
             text=int(numbers["text"]),
             tone=tone,
+            other_ground=any((numbers[name] != self._before[name]).any() for name in GROUND),
+            displaced=np.flatnonzero(displaced).tolist(),
         )
         known = torch.full((MAX_REQUIREMENTS,), torch.nan)
         for at, wish in enumerate(self._asked):
-            kind = wish["kind"]
-            if kind not in _ORDER or kind == Kind.BACKGROUND_COLOR:
-                continue
-            holds = drawn.holds(wish, self._members)
-            if kind == Kind.COLOR and tone in COLORLESS:
-                known[at] = DOUBT
-            elif kind != Kind.TONE or holds:
-                known[at] = float(holds)
-            elif tone >= 0 and _alike(TONES[tone], TONES[wish["arg"]]):
-                known[at] = DOUBT
-            elif drawn.ground == self._ground_before:  # another background may look as is asked for
-                known[at] = 0.0
+            if wish["kind"] in _ORDER and wish["kind"] != Kind.BACKGROUND_COLOR:
+                known[at] = drawn.known(wish, self._members)
+                if wish["kind"] == Kind.TONE and tone >= 0 and _alike(TONES[tone], TONES[wish["arg"]]):
+                    known[at] = DOUBT
         return known
 
     def _set(self, name: str, value: int) -> None:

@@ -63,6 +63,10 @@ DOUBTFUL = 0.3, SURELY
 """What is less there than the first is not there, what is more than the second is; between them nothing is asked."""
 
 
+SEEN_ALIKE = (Kind.ABSENT, Kind.PRESENT, Kind.COUNT, Kind.BACKGROUND, Kind.BACKGROUND_COLOR)
+"""Requirements about which the exact judge errs where it also errs about the things that came."""
+
+
 @dataclass
 class Edited:
     """N edited pictures, and what can be asked about them.
@@ -140,10 +144,11 @@ class Bench:
             unlike = ~agrees(found.requirements, known)
             found.requirements[unlike] = UNTOLD
             # nor which things came, and whether those that are said to have gone did
-            doubted = unlike.any(1)[:, None] & (found.find_quality > HARDLY)
-            found.find_quality[doubted] = UNTOLD
             wanted = engine.batch.requirements[rows]
-            for i, at in (unlike & (wanted[..., 0] == Kind.ABSENT)).nonzero().tolist():
+            kinds = wanted[..., COLUMNS.index("kind")]
+            doubted = (unlike & torch.isin(kinds, torch.tensor(SEEN_ALIKE))).any(1)
+            found.find_quality[doubted[:, None] & (found.find_quality > HARDLY)] = UNTOLD
+            for i, at in (unlike & (kinds == Kind.ABSENT)).nonzero().tolist():
                 found.remains[i, wanted[i, at, COLUMNS.index("slot")]] = UNTOLD
         asked = [
             self.questions(row, found.requirements[i], found.preserved[i], float(found.quality[i]), dice)

@@ -33,8 +33,8 @@ def test_the_exact_judge_agrees_with_itself(exact):
 
 def test_it_is_held_against_what_is_known_by_construction(exact):
     card, records = exact
-    drawn = Answers.joined(records.answers).drawn
-    known, doubted = int(((drawn == 0) | (drawn == 1)).sum()), int((drawn == DOUBT).sum())
+    told = Answers.joined(records.answers).known
+    known, doubted = int(((told == 0) | (told == 1)).sum()), int((told == DOUBT).sum())
     assert card["construction"]["answers"] == card["truth"]["known_by_construction"] == known > TASKS
     assert card["truth"]["in_doubt"] == doubted > 0
     agreed = card["truth"]["exact_judge_agrees"]["count"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from benchmarks.checklist.definition import DOUBT, Drawn, Row, agrees
 from imgedit_gym.core.checklist import COLUMNS, Kind
 from imgedit_gym.core.errors import ImgEditError
+from imgedit_gym.core.names import TONES
 
 SETS = [{4, 5}, {7, 8, 9}]
 BEFORE = Drawn(was=(3, 4, -1, -1), sprites=(3, 4, -1, -1), tints=(-1, -1, -1, -1), ground=2, text=6)
@@ -58,6 +60,20 @@ def test_what_concerns_the_whole():
     for kind, name in ((Kind.TONE, "tone"), (Kind.BACKGROUND_COLOR, "ground_color")):
         assert not BEFORE.holds(wish(kind, arg=1), SETS)
         assert replace(BEFORE, **{name: 1}).holds(wish(kind, arg=1), SETS)
+
+
+def test_what_some_would_see_otherwise_is_not_known():
+    toned = wish(Kind.TONE, arg=1)
+    assert BEFORE.known(toned, SETS) == 0.0 and replace(BEFORE, tone=1, other_ground=True).known(toned, SETS) == 1.0
+    assert math.isnan(replace(BEFORE, other_ground=True).known(toned, SETS))
+    colored, red = wish(Kind.COLOR, slot=1, arg=3), replace(BEFORE, tints=(-1, 3, -1, -1))
+    assert red.known(colored, SETS) == 1.0
+    assert replace(red, tone=TONES.index("vintage")).known(colored, SETS) == DOUBT
+    gone, left = wish(Kind.ABSENT, arg=0), replace(BEFORE, sprites=(-1, 4, -1, -1))
+    assert left.known(gone, SETS) == 1.0
+    assert replace(left, displaced=(1,)).known(gone, SETS) == DOUBT
+    assert replace(left, displaced=(1,)).known(wish(Kind.ABSENT), SETS) == 1.0
+    assert replace(left, displaced=(1,)).known(wish(Kind.ABSENT, arg=1), SETS) == 1.0
 
 
 def test_the_exact_judge_must_say_what_is_known():
