@@ -123,7 +123,7 @@ FULL = Preset(
             weights=_MORE,
         ),
         "further": Course(
-            ((6000, 0.8, 1.0),),
+            ((5700, 0.8, 1.0),),
             6,
             (5e-4, 5e-4),
             Recipe(few=0.55, crowded=0.15, toned=0.25, half=0.25, astray=0.9, mixed=0.6),
