@@ -18,13 +18,15 @@ from baselines.training.judge.wording import FREELY
 from benchmarks.audit.edits import honest_edits, make_reference
 from benchmarks.checklist.definition import agrees
 from benchmarks.checklist.judging import finished_cases
-from imgedit_gym.core.checklist import Kind
+from imgedit_gym.core.checklist import COLUMNS, Kind
+from imgedit_gym.core.errors import ImgEditError
 from imgedit_gym.core.verdict import MET
 from imgedit_gym.engine import Engine
 from imgedit_gym.judges.checklist import ChecklistJudge
 from imgedit_gym.judges.vlm.judge import VlmJudge
 
 CHUNK = 50
+SOUGHT = 256
 PLAYED = ("oracle", "agents")
 """Editors whose edits were not trained on, though their tools and tasks of the same world were."""
 
@@ -97,6 +99,7 @@ def measure(
     image_size: int = 128,
     wording: Mapping[str, str] | None = None,
     lots: Sequence[str] | None = None,
+    about: Kind | None = None,
 ) -> dict[str, Any]:
     """Ask a model about honest edits of tasks, and compare with the exact judge.
 
@@ -111,6 +114,8 @@ def measure(
         image_size: Edge of the pictures in pixels.
         wording: Questions by kind of requirement in other words.
         lots: Names of the kinds of edits to use; by default all.
+        about: Of the tasks from this seed on the first that ask for this are used, and only answers about it count; by
+            default about all.
 
     Returns:
         Table by group (``"all"``, ``"kind/..."``, ``"edit/..."``), and judgements a second.
@@ -122,8 +127,9 @@ def measure(
     seconds, judged, asked = 0.0, 0, 0
     tasks: Any = "adverts" if font is None else {"id": "adverts", "font": font}
     arguments = {"tasks": tasks, "split": split, "image_size": image_size}
+    chosen = _seeds(seed, episodes, arguments, about)
     for start in range(0, episodes, CHUNK):
-        seeds = [seed + i for i in range(start, min(start + CHUNK, episodes))]
+        seeds = chosen[start : start + CHUNK]
         engine = Engine(len(seeds), **arguments)
         engine.reset(range(len(seeds)), seeds)
         reference = make_reference(engine, seeds, arguments, seeds[0])
@@ -138,13 +144,29 @@ def measure(
             judged += len(cases)
             kinds = cases.wanted[..., 0]
             asked += int((kinds > 0).sum())
-            _count(tally, lot.name, lot.origin, kinds, verdict, exact, lot.known)
+            counted = kinds if about is None else torch.where(kinds == about, kinds, 0)
+            _count(tally, lot.name, lot.origin, counted, verdict, exact, lot.known)
     speed: dict[str, float] = {
         "judgements_per_second": round(judged / seconds, 1),
         "questions_per_second": round(asked / seconds, 1),
     }
     speed["threads"] = torch.get_num_threads()
     return {"split": split, "episodes": episodes, "seed": seed, "table": tally.table(), **speed}
+
+
+def _seeds(first: int, count: int, arguments: dict[str, Any], about: Kind | None) -> list[int]:
+    """Seeds of so many tasks, of those that ask for something if it is named."""
+    if about is None:
+        return list(range(first, first + count))
+    found: list[int] = []
+    engine = Engine(SOUGHT, **arguments)
+    for start in range(first, first + 100 * count, SOUGHT):
+        engine.reset(range(SOUGHT), range(start, start + SOUGHT))
+        asks = (engine.batch.requirements[..., COLUMNS.index("kind")] == about).any(1)
+        found += [start + i for i in asks.nonzero().flatten().tolist()]
+        if len(found) >= count:
+            return found[:count]
+    raise ImgEditError(f"expected {count} tasks that ask for {about.name}; found {len(found)} in {100 * count}")
 
 
 def _count(

@@ -17,6 +17,7 @@ from baselines.training.judge.vocabulary import unknown_words
 from baselines.training.judge.wider import STRANGELY
 from baselines.training.judge.wording import FREELY
 from benchmarks.throughput.machine import describe_machine
+from imgedit_gym.core.checklist import Kind
 from imgedit_gym.core.errors import ImgEditError
 
 MODEL = "model"
@@ -82,6 +83,7 @@ def run_measurements(
     model, found = folder / MODEL, []
     runs: list[tuple[str, dict]] = [
         ("test", {}),
+        ("test, counts", {"about": Kind.COUNT}),
         ("test, 64 pixels", {"image_size": 64}),
         ("test-goals", {"split": "test-goals"}),
         ("test, free wording", {"wording": free_wording(0)}),
