@@ -151,11 +151,11 @@ def _table(measured: dict[str, Any]) -> str:
         f"({measured['questions_per_second']} questions) a second, "
         f"threads: {measured['threads']}",
         "",
-        "| | answers | right where not, % | right where it holds, % | balanced accuracy, % |",
-        "|---|---|---|---|---|",
+        "| | answers | that hold | right where not, % | right where it holds, % | balanced accuracy, % |",
+        "|---|---|---|---|---|---|",
     ]
     for group, row in measured["table"].items():
-        cells = (row["answers"], *(_cell(row[key]) for key in ("right_where_not", "right_where_holds")))
+        cells = (row["answers"], row["hold"], *(_cell(row[key]) for key in ("right_where_not", "right_where_holds")))
         lines.append(f"| {group} | {' | '.join(map(str, cells))} | {_cell(row['balanced_accuracy'])} |")
     return "\n".join(lines)
 
