@@ -27,6 +27,8 @@ from imgedit_gym.judges.vlm.judge import VlmJudge
 
 CHUNK = 50
 SOUGHT = 256
+"""Tasks that are drawn at once to find some that ask for one thing."""
+
 PLAYED = ("oracle", "agents")
 """Editors whose edits were not trained on, though their tools and tasks of the same world were."""
 
